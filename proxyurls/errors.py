@@ -1,0 +1,152 @@
+"""Every error that proxyurls raises on purpose.
+
+::
+
+    ProxyURLsError
+    ├── InvalidInput           (is a ValueError)  what was typed can't be right
+    │   ├── InvalidSegment       a name segment: [SCHEME:]NAME[:PORT]
+    │   ├── InvalidTarget        a name, namespace, port or scheme
+    │   ├── InvalidSuffix        the path, query or fragment behind a target
+    │   └── InvalidURL           a server or a full URL
+    ├── ConfigError            where the apiserver is, and who is asking
+    │   ├── InvalidConfig        (is a ValueError)  a kubeconfig or a flag contradicts itself
+    │   ├── ConfigNotFound       neither flags, kubeconfig nor a pod's service account
+    │   └── CredentialError      a token file or an exec plugin gave no credential
+    ├── ClusterError           the apiserver could not or would not
+    │   ├── ConnectionFailed     no answer at all: refused, name not found, TLS, time limit
+    │   └── APIStatusError       an answer of status 400 or more, from the apiserver itself
+    └── ResolveError           (is a LookupError)  which service was meant?
+        ├── ServiceNotFound      none fits
+        └── AmbiguousService     more than one fits
+
+The type says whose fault it is: whatever is a ValueError can be mended by typing
+something else. Messages are one line, name the value and the remedy, and never hold a
+secret.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ProxyURLsError(Exception):
+    """The root of the tree. Never raised itself."""
+
+
+class InvalidInput(ProxyURLsError, ValueError):  # noqa: N818  (as in packaging: InvalidX)
+    """What was typed can't be right. Never raised itself.
+
+    Attributes:
+        text: the whole text that was looked at, or None where there is no single one.
+        span: the part of it that is wrong, as (start, end) in characters.
+    """
+
+    def __init__(
+        self, message: str, *, text: str | None = None, span: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.text = text
+        self.span = span
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), str(self), self.text, self.span))
+
+
+def _rebuild(
+    kind: type[InvalidInput], message: str, text: str | None, span: tuple[int, int] | None
+) -> InvalidInput:
+    return kind(message, text=text, span=span)
+
+
+class InvalidSegment(InvalidInput):
+    """A name segment that the apiserver would refuse, or that means something else."""
+
+
+class InvalidTarget(InvalidInput):
+    """A name, namespace, port or scheme that Kubernetes does not allow."""
+
+
+class InvalidSuffix(InvalidInput):
+    """A suffix that would leave its target, or that can't be sent."""
+
+
+class InvalidURL(InvalidInput):
+    """A text that is no server, no proxy URL or no in-cluster URL."""
+
+
+class ConfigError(ProxyURLsError):
+    """Locating the apiserver or its credentials failed. Never raised itself."""
+
+
+class InvalidConfig(ConfigError, ValueError):
+    """A kubeconfig, flag or environment variable is wrong or contradicts another."""
+
+
+class ConfigNotFound(ConfigError):
+    """There is no flag, kubeconfig or service account to take a server from."""
+
+
+class CredentialError(ConfigError):
+    """A token file, certificate or exec plugin yielded no usable credential."""
+
+
+class ClusterError(ProxyURLsError):
+    """Talking to the apiserver failed. Never raised itself."""
+
+
+class ConnectionFailed(ClusterError):
+    """No HTTP answer came: refused, unknown host, TLS failure or time limit."""
+
+
+class APIStatusError(ClusterError):
+    """The apiserver itself answered with a status of 400 or more.
+
+    Attributes:
+        status: the HTTP status code.
+        reason: the machine-readable reason of its Status object (``Forbidden``), or "".
+        detail: its message, word for word.
+    """
+
+    def __init__(self, message: str, *, status: int, reason: str = "", detail: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_status, (str(self), self.status, self.reason, self.detail))
+
+
+def _rebuild_status(message: str, status: int, reason: str, detail: str) -> APIStatusError:
+    return APIStatusError(message, status=status, reason=reason, detail=detail)
+
+
+class ResolveError(ProxyURLsError, LookupError):
+    """Which service was meant could not be told. Never raised itself.
+
+    Attributes:
+        candidates: the services that came near, as ``NAME.NAMESPACE``.
+    """
+
+    def __init__(self, message: str, *, candidates: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.candidates = tuple(candidates)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_resolve, (type(self), str(self), self.candidates))
+
+
+def _rebuild_resolve(
+    kind: type[ResolveError], message: str, candidates: tuple[str, ...]
+) -> ResolveError:
+    return kind(message, candidates=candidates)
+
+
+class ServiceNotFound(ResolveError):
+    """No service fits the name."""
+
+
+class AmbiguousService(ResolveError):
+    """More than one service fits the name."""
