@@ -1,0 +1,1 @@
+"""What is claimed about an apiserver, as tests that know only a server and its credentials."""
