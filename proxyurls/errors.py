@@ -35,7 +35,7 @@ class ProxyURLsError(Exception):
     """The root of the tree. Never raised itself."""
 
 
-class InvalidInput(ProxyURLsError, ValueError):  # noqa: N818  (as in packaging: InvalidX)
+class InvalidInput(ProxyURLsError, ValueError):
     """What was typed can't be right. Never raised itself.
 
     Attributes:

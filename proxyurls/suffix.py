@@ -1,0 +1,306 @@
+"""The suffix of a proxy URL: what is typed behind the target, and what becomes of it on the way.
+
+A suffix is already-typed URL text: ``%41`` stays, a space becomes ``%20``, nothing is encoded
+twice. It never leaves its target: an embedding tool may append its user's input.
+
+The facts about the apiserver are tests in tests/contract/; its code is
+``JoinPreservingTrailingSlash`` in k8s.io/apimachinery, pkg/util/net/http.go, and
+pkg/util/proxy/upgradeaware.go beside it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from proxyurls.errors import InvalidSuffix
+from proxyurls.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    QueryValue = str | int | float
+    Query = Mapping[str, QueryValue | Sequence[QueryValue]] | Iterable[tuple[str, QueryValue]]
+
+# RFC 3986: pchar without percent-encoding; a query and a fragment may also hold "/" and "?".
+# Square brackets in a query are left alone, as browsers do: many apps read them.
+_PCHAR = r"A-Za-z0-9\-._~!$&'()*+,;=:@"
+_COMMON = re.compile(rf"[{_PCHAR}/]*(?:\?[{_PCHAR}/?%\[\]]*)?")
+_PATH_UNSAFE = re.compile(rf"[^{_PCHAR}/%]+|%(?![0-9A-Fa-f]{{2}})")
+_QUERY_UNSAFE = re.compile(rf"[^{_PCHAR}/?%\[\]]+")
+_FRAGMENT_UNSAFE = re.compile(rf"[^{_PCHAR}/?%]+")
+_PARTS = re.compile(r"([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+class Alteration(Value):
+    """One thing that the apiserver changes in a suffix before the app sees it.
+
+    Its kind is "encoded-slash", "empty-segment", "dot-segment", "fragment" or "websocket-query".
+    """
+
+    __slots__ = ("_after", "_before", "_kind", "_reason", "_remedy")
+
+    def __init__(self, kind: str, before: str, after: str, reason: str, remedy: str) -> None:
+        self._kind = kind
+        self._before = before
+        self._after = after
+        self._reason = reason
+        self._remedy = remedy
+
+    @property
+    def kind(self) -> str:
+        """Which of the five kinds above."""
+        return self._kind
+
+    @property
+    def before(self) -> str:
+        """The part as it is sent."""
+        return self._before
+
+    @property
+    def after(self) -> str:
+        """What the app gets in its place."""
+        return self._after
+
+    @property
+    def reason(self) -> str:
+        """Why, in one sentence."""
+        return self._reason
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it, in one sentence."""
+        return self._remedy
+
+    def _fields(self) -> tuple[str, str, str, str, str]:
+        return (self._kind, self._before, self._after, self._reason, self._remedy)
+
+
+def clean(suffix: str) -> str:
+    """Bring a suffix to its canonical text.
+
+    Args:
+        suffix: path, query and fragment as one would type them behind a host name; the
+            leading slash may be missing.
+
+    Returns:
+        "" for the target's root, else text that starts with "/" and is safe in a URL.
+
+    Raises:
+        InvalidSuffix: it would leave the target, holds a NUL, or is no valid Unicode.
+
+    >>> clean("d/café?q=a b")
+    '/d/caf%C3%A9?q=a%20b'
+    """
+    # The common case: nothing to encode, no escape and no dot segment in the path.
+    if _COMMON.fullmatch(suffix) and "/." not in suffix and suffix[:1] != ".":
+        if suffix[:1] == "/":
+            return suffix if len(suffix) > 1 else ""
+        return f"/{suffix}" if suffix else ""
+    lone = _SURROGATE.search(suffix)
+    if lone:
+        raise InvalidSuffix(
+            f"invalid suffix {suffix!r}: {lone[0]!r} (at character {lone.start() + 1}) is half a "
+            "character; percent-encode the byte that you mean, as in %FF",
+            text=suffix,
+            span=lone.span(),
+        )
+    path, query, fragment = split(suffix)
+    path = _PATH_UNSAFE.sub(_quote, path.removeprefix("/"))
+    _refuse_leaving(path, suffix)
+    query = query and "?" + _QUERY_UNSAFE.sub(_quote, query[1:])
+    fragment = fragment and "#" + _FRAGMENT_UNSAFE.sub(_quote, fragment[1:])
+    return f"/{path}{query}{fragment}" if path or query or fragment else ""
+
+
+def split(suffix: str) -> tuple[str, str, str]:
+    """The suffix as (path, "?query" or "", "#fragment" or "")."""
+    match = _PARTS.fullmatch(suffix)
+    path, query, fragment = match.groups("") if match else (suffix, "", "")
+    return path, query, fragment
+
+
+def _quote(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match[0].encode())
+
+
+def _unquote(text: str) -> str:
+    # One character a byte: enough to look for ASCII, and total for any bytes.
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
+
+
+def _refuse_leaving(path: str, suffix: str) -> None:
+    """Refuse a path that climbs above its start, however often somebody decodes it.
+
+    The apiserver decodes once, but a load balancer in front of it or a client may decode,
+    take a backslash for a slash or drop control characters as well, and a wrong guess here
+    would turn an appended suffix into a way to read Secrets.
+    """
+    seen = path
+    if "\0" in _unquote(path):
+        raise InvalidSuffix(
+            f"invalid suffix {suffix!r}: its path holds a NUL (%00), which the apiserver answers "
+            "with status 500; leave it out",
+            text=suffix,
+            span=(0, len(suffix)),
+        )
+    while True:
+        depth = 0
+        for part in re.sub(r"[\x00-\x20\x7f]", "", seen).replace("\\", "/").split("/"):
+            depth += -1 if part == ".." else part not in ("", ".")
+            if depth < 0:
+                raise InvalidSuffix(
+                    f"invalid suffix {suffix!r}: its '..' climbs above the target's /proxy/; "
+                    "type the path from the app's own root",
+                    text=suffix,
+                    span=(0, len(suffix)),
+                )
+        decoded = _unquote(seen)
+        if decoded == seen:
+            return
+        seen = decoded
+
+
+def with_query(suffix: str, query: Query) -> str:
+    """Append raw names and values to a suffix's query, encoded.
+
+    Args:
+        suffix: a suffix; what it already has as a query stays in front.
+        query: pairs, or a mapping whose values may be sequences. Numbers are written as Python
+            writes them.
+
+    Returns:
+        the canonical suffix.
+
+    Raises:
+        InvalidSuffix: as for `clean`, or a value is neither text nor number.
+
+    >>> with_query("d?from=now", {"q": "a&b", "n": [1, 2]})
+    '/d?from=now&q=a%26b&n=1&n=2'
+    """
+    pairs = query.items() if hasattr(query, "items") else query
+    encoded = []
+    for key, value in pairs:
+        values = [value] if isinstance(value, (str, int, float)) else value
+        encoded += [f"{_quote_pair(key)}={_quote_pair(item)}" for item in values]
+    path, old, fragment = split(clean(suffix))
+    joined = "&".join(part for part in (old[1:], *encoded) if part)
+    return clean(f"{path}?{joined}{fragment}" if joined else f"{path}{old}{fragment}")
+
+
+def _quote_pair(raw: object) -> str:
+    if isinstance(raw, bool) or not isinstance(raw, (str, int, float)):
+        raise InvalidSuffix(
+            f"invalid query value {raw!r}: it takes text or a number; "
+            "write true and false as text, as the app expects them"
+        )
+    text = str(raw)
+    if _SURROGATE.search(text):
+        raise InvalidSuffix(
+            f"invalid query value {raw!r}: it holds half a character; "
+            "percent-encode the byte that you mean in the suffix itself, as in %FF",
+            text=text,
+        )
+    return re.sub(r"[^A-Za-z0-9\-._~]+", _quote, text)
+
+
+def received(suffix: str, *, websocket: bool = False) -> str:
+    """The request target that the app behind the proxy gets, except for its spelling.
+
+    Spelling may differ where the meaning does not: ``'`` may arrive as ``%27``.
+
+    Args:
+        suffix: a suffix.
+        websocket: whether the request is a WebSocket upgrade.
+
+    >>> received("a%2Fb//c/?x#top")
+    '/a/b/c/?x'
+    """
+    path, query, _ = split(clean(suffix))
+    decoded = re.sub("%2f", "/", path, flags=re.IGNORECASE)
+    decoded = re.sub("%2e", ".", decoded, flags=re.IGNORECASE)
+    parts: list[str] = []
+    for part in decoded.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    tail = "/" if parts and decoded.endswith("/") else ""
+    return "/" + "/".join(parts) + tail + ("" if websocket else query)
+
+
+def alterations(suffix: str, *, websocket: bool = False) -> list[Alteration]:
+    """What the apiserver will change in a suffix on its way to the app.
+
+    Args:
+        suffix: a suffix, as for `Target.path`.
+        websocket: whether the request is a WebSocket upgrade.
+
+    Returns:
+        one entry for each kind of change; [] when the app gets what was sent.
+
+    Raises:
+        InvalidSuffix: as for `Target.path`.
+
+    >>> [(a.kind, a.before, a.after) for a in alterations("files/a%2Fb")]
+    [('encoded-slash', '/files/a%2Fb', '/files/a/b')]
+    """
+    path, query, fragment = split(clean(suffix))
+    found = []
+    after = split(received(suffix))[0]
+    lowered = path.lower()
+    if "%2f" in lowered:
+        found.append(
+            Alteration(
+                "encoded-slash",
+                path,
+                after,
+                "the apiserver decodes %2F, so the app sees one more path segment",
+                "pass the value in the query, where %2F survives, or use kubectl port-forward",
+            )
+        )
+    decoded = lowered.replace("%2f", "/").replace("%2e", ".")
+    collapses = "the apiserver then also rewrites the page's links with a wrong prefix"
+    if "//" in decoded:
+        found.append(
+            Alteration(
+                "empty-segment",
+                path,
+                after,
+                f"the apiserver collapses // to /; {collapses}",
+                "write single slashes, or pass a URL inside the query",
+            )
+        )
+    if any(part in (".", "..") for part in decoded.split("/")):
+        found.append(
+            Alteration(
+                "dot-segment",
+                path,
+                after,
+                f"the apiserver resolves . and .., also as %2e (and so do most clients); {collapses}",
+                f"write the path that is meant: {after}",
+            )
+        )
+    if fragment:
+        found.append(
+            Alteration(
+                "fragment",
+                fragment,
+                "",
+                "a fragment stays in the browser and is never sent",
+                "nothing, if a page's script reads it; else write # as %23",
+            )
+        )
+    if websocket and query:
+        found.append(
+            Alteration(
+                "websocket-query",
+                query,
+                "",
+                "the apiserver drops the query of a WebSocket upgrade (kubernetes#77142)",
+                "pass the values in the path or in the first message, or use kubectl port-forward",
+            )
+        )
+    return found

@@ -1,0 +1,290 @@
+"""Full URLs: joining and splitting servers and proxy paths, and in-cluster URLs and back."""
+
+from __future__ import annotations
+
+import re
+
+from proxyurls.errors import InvalidInput, InvalidTarget, InvalidURL
+from proxyurls.segment import NameSegment, check_name
+from proxyurls.suffix import clean
+from proxyurls.target import Target
+from proxyurls.value import Value
+
+# A server's path is kept (Rancher: https://rancher/k8s/clusters/c-1); credentials, query and
+# fragment have no place in it. Backslashes and white space are left to no one's guess.
+_SERVER = re.compile(
+    r"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://"
+    r"(?P<host>\[[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?\]|[^\s\x00-\x1f\x7f/?#@:\[\]\\]+)"
+    r"(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<path>(?:/[^\s\x00-\x1f\x7f/?#\\]*)*)"
+)
+_PROXY = re.compile(
+    r"(?P<server>[^?#]*?)/api/v1/"
+    r"(?:namespaces/(?P<namespace>[^/?#]*)/(?P<kind>service|pod)s|nodes)"
+    r"/(?P<segment>[^/?#]+)/proxy(?P<suffix>(?:[/?#].*)?)",
+    re.DOTALL,
+)
+# Deprecated in Kubernetes 1.2, removed in 1.10; it has no "proxy" behind the segment.
+_REMOVED = re.compile(
+    r"(?P<server>[^?#]*?)/api/v1/proxy/"
+    r"(?:namespaces/(?P<namespace>[^/?#]*)/(?P<kind>service|pod)s|nodes)"
+    r"/(?P<segment>[^/?#]+)(?P<suffix>(?:[/?#].*)?)",
+    re.DOTALL,
+)
+_CLUSTER_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[^/?#:@\[\]]*)(?::(?P<port>[^/?#]*))?(?P<suffix>(?:[/?#].*)?)",
+    re.DOTALL,
+)
+_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_PORTS = {"http": 80, "https": 443}
+_FORM = "SERVER/api/v1/namespaces/NAMESPACE/services/NAME/proxy/…"
+
+
+def join(server: str, path: str) -> str:
+    """Join a server and an absolute path: the one place in proxyurls where this is done.
+
+    Args:
+        server: the apiserver's base URL, or a kubectl proxy's; its own path is kept.
+        path: an absolute, encoded path, as `Target.path` gives it.
+
+    Raises:
+        InvalidURL: the server is no http or https URL, or holds credentials.
+
+    >>> join("https://rancher.example/k8s/clusters/c-1/", "/api/v1/nodes/n/proxy/")
+    'https://rancher.example/k8s/clusters/c-1/api/v1/nodes/n/proxy/'
+    """
+    return check_server(server).rstrip("/") + path
+
+
+def check_server(server: str) -> str:
+    """Refuse a text that is no server's base URL, and give back the one that is.
+
+    Raises:
+        InvalidURL: with what is wrong. A password in it is not repeated.
+    """
+    match = _SERVER.fullmatch(server)
+    if match and (match["port"] is None or int(match["port"]) <= 65535):
+        if "/." not in server or not re.search(r"/\.\.?(?:/|$)", match["path"]):
+            return server
+        raise InvalidURL(
+            f"invalid server {server!r}: its path holds a dot segment, which clients resolve; "
+            "write the path that is meant",
+            text=server,
+        )
+    raise InvalidURL(_server_refusal(server), text=None if "@" in server else server)
+
+
+def _server_refusal(server: str) -> str:
+    if "@" in re.split(r"[/?#]", server.partition("://")[2] or server)[0]:
+        return (
+            "the server URL holds a user name or password before '@'; leave it out and use a "
+            "kubeconfig's user or --token (it is not shown here)"
+        )
+    head = f"invalid server {server!r}"
+    if re.match(r"[Hh][Tt][Tt][Pp][Ss]?:", server) is None:
+        scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)", server)
+        if scheme:
+            return f"{head}: the scheme is http or https, not {scheme[0]!r}"
+        guess = f"https://{server.lstrip('/')}"
+        remedy = (
+            f"did you mean {guess!r}?" if _SERVER.fullmatch(guess) else "type https://HOST:PORT"
+        )
+        return f"{head}: it has no scheme; {remedy}"
+    if re.search(r"[?#]", server):
+        return f"{head}: a server has no query or fragment; type https://HOST:PORT"
+    if re.search(r":[0-9]+(?:/|$)", server) and _SERVER.fullmatch(
+        re.sub(r":[0-9]+(?=/|$)", "", server)
+    ):
+        return f"{head}: a port number is from 0 to 65535"
+    bare = re.match(r"[Hh][Tt][Tt][Pp][Ss]?://([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[^/]*)", server)
+    if bare:
+        return f"{head}: an IPv6 address stands in brackets, as in https://[{bare[1]}]"
+    return f"{head}: it is no URL of a host; type https://HOST:PORT"
+
+
+class ProxyURL(Value):
+    """A proxy URL in its three parts. ``str()`` gives its canonical text.
+
+    Args:
+        server: the base URL in front of ``/api/v1``; "" if there is none, and a bare path
+            where the text had no host.
+        target: the service, pod or node.
+        suffix: path, query and fragment behind it: "", or text that starts with "/".
+
+    Raises:
+        InvalidURL: the server is none.
+        InvalidSuffix: the suffix would leave the target.
+    """
+
+    __slots__ = ("_server", "_suffix", "_target")
+
+    def __init__(self, server: str, target: Target, suffix: str = "") -> None:
+        server = server.rstrip("/")
+        if server[:1] == "/":
+            check_server(f"https://host{server}")
+        elif server:
+            check_server(server)
+        self._server = server
+        self._target = target
+        self._suffix = clean(suffix)
+
+    @property
+    def server(self) -> str:
+        """The base URL in front of ``/api/v1``, without a slash at its end; "" for none."""
+        return self._server
+
+    @property
+    def target(self) -> Target:
+        """The service, pod or node."""
+        return self._target
+
+    @property
+    def suffix(self) -> str:
+        """What follows the target: "", or text that starts with "/"."""
+        return self._suffix
+
+    def _fields(self) -> tuple[str, Target, str]:
+        return (self._server, self._target, self._suffix)
+
+    def __str__(self) -> str:
+        return self._server + self._target.path(self._suffix)
+
+
+def parse_url(url: str) -> ProxyURL:
+    """Take a proxy URL apart.
+
+    Args:
+        url: a full URL (through an apiserver, a kubectl proxy, or a server with a path), or a
+            bare path. The form ``/api/v1/proxy/namespaces/…``, which Kubernetes 1.10 removed,
+            is read too, and ``str()`` of the result is its modern equivalent.
+
+    Raises:
+        InvalidURL: it is no proxy URL.
+        InvalidTarget: it is one, of something that can't exist or be reached.
+        InvalidSegment: its name segment is none.
+        InvalidSuffix: its suffix would leave the target.
+
+    >>> parsed = parse_url("http://localhost:8001/api/v1/nodes/n1:9100/proxy/metrics")
+    >>> parsed.server, parsed.target.name, parsed.target.port, parsed.suffix
+    ('http://localhost:8001', 'n1', 9100, '/metrics')
+    """
+    match = _REMOVED.fullmatch(url) if "/api/v1/proxy/" in url else _PROXY.fullmatch(url)
+    match = match or _PROXY.fullmatch(url)
+    if match is None:
+        raise InvalidURL(_url_refusal(url), text=None if "@" in url else url)
+    server, namespace, kind, segment, suffix = match.groups()
+    if "%" in segment or "%" in (namespace or ""):
+        segment, namespace = _decode(segment), namespace and _decode(namespace)
+    name, port, scheme = NameSegment.parse(segment)._fields()  # noqa: SLF001  (one core)
+    return ProxyURL(server, Target(kind or "node", name, namespace, port, scheme), suffix)
+
+
+def is_removed_form(url: str) -> bool:
+    """Whether a URL has the form ``/api/v1/proxy/…``, which Kubernetes 1.10 removed."""
+    return "/api/v1/proxy/" in url and _REMOVED.fullmatch(url) is not None
+
+
+def _decode(text: str) -> str:
+    # The apiserver splits the segment after decoding; what is no UTF-8 can be no name.
+    return _ESCAPES.sub(
+        lambda m: bytes.fromhex(m[0].replace("%", "")).decode(errors="replace"), text
+    )
+
+
+def _url_refusal(url: str) -> str:
+    if "@" in re.split(r"[/?#]", url.partition("://")[2])[0]:
+        return _server_refusal(url)
+    shown = url if len(url) <= 200 else f"{url[:200]}…"
+    head = f"not a proxy URL: {shown!r}"
+    path = re.split(r"[?#]", url)[0]
+    node = re.search(r"/api/v1/namespaces/[^/]*/nodes/([^/]+)", path)
+    if node:
+        return f"{head}: a node has no namespace; type …/api/v1/nodes/{node[1]}/proxy/"
+    lost = re.search(r"/api/v1/(services|pods)/([^/]+)", path)
+    if lost:
+        return (
+            f"{head}: the namespace is missing; "
+            f"type …/api/v1/namespaces/NAMESPACE/{lost[1]}/{lost[2]}/proxy/"
+        )
+    rest = re.search(r"(/api/v1/(?:namespaces/[^/]*/(?:services|pods)|nodes)/[^/]+)/?(.*)$", path)
+    if rest:
+        return f"{head}: /proxy is missing behind the name; type …{rest[1]}/proxy/{rest[2]}"
+    if re.match(r"https?://[^/?#]+", url) and ".svc" in url.split("/")[2]:
+        return f"{head}: it is an in-cluster URL; from_cluster_url and `proxyurls url` take those"
+    return f"{head}; it has the form {_FORM}"
+
+
+def from_cluster_url(url: str) -> tuple[Target, str]:
+    """The target that code inside the cluster means by a URL, and the suffix.
+
+    Args:
+        url: ``http://NAME.NAMESPACE.svc.cluster.local:PORT/…``; the domain (any domain),
+            ``svc`` and the namespace ("default") may be missing, and so may the port, which is
+            then 80 or 443 by the scheme.
+
+    Returns:
+        the service, with a port number, and the suffix.
+
+    Raises:
+        InvalidURL: it is no http or https URL of a service.
+        InvalidTarget: its name, namespace or port can't exist.
+        InvalidSuffix: its path would climb above the app's root.
+
+    >>> from_cluster_url("http://grafana.monitoring.svc:3000/d/x?y")
+    (Target('service', 'grafana', 'monitoring', 3000, None), '/d/x?y')
+    """
+    match = _CLUSTER_URL.fullmatch(url)
+    if match is None:
+        if "@" in url:
+            raise InvalidURL(_server_refusal(url))
+        raise InvalidURL(
+            f"not an in-cluster URL: {url!r}; type http://NAME.NAMESPACE.svc:PORT/…", text=url
+        )
+    scheme, host, port, suffix = match.groups()
+    labels = host.removesuffix(".").split(".")
+    if len(labels) > 2 and labels[2] != "svc":
+        parts = "service" if "svc" in labels else labels[2]
+        hint = (
+            f"it is a pod's name behind a service; type pod/{labels[0]} with -n"
+            if "svc" in labels
+            else "it takes NAME.NAMESPACE.svc and a domain"
+        )
+        raise InvalidURL(
+            f"not an in-cluster URL of a service: {url!r} ({parts!r} in its host); {hint}", text=url
+        )
+    name, namespace = labels[0], labels[1] if len(labels) > 1 else "default"
+    number = _PORTS[scheme] if not port else port
+    if isinstance(number, str) and not (number.isascii() and number.isdigit()):
+        raise InvalidTarget(f"invalid port {number!r} in {url!r}: a URL's port is a number")
+    try:
+        target = Target("service", name, namespace, number, "https" if scheme == "https" else None)
+    except InvalidInput as error:
+        raise type(error)(f"{error} (in {url!r})", text=url) from None
+    return target, clean(suffix)
+
+
+def to_cluster_url(target: Target, suffix: str = "", *, domain: str = "cluster.local") -> str:
+    """The URL by which code inside the cluster reaches a service.
+
+    Args:
+        target: a service with a port number.
+        suffix: path, query and fragment.
+        domain: the cluster's DNS domain.
+
+    Raises:
+        InvalidTarget: it is no service, or its port is not a number: DNS knows no port names.
+        InvalidSuffix: as for `Target.path`.
+
+    >>> to_cluster_url(Target("service", "web", "prod", 8443, "https"), "/x")
+    'https://web.prod.svc.cluster.local:8443/x'
+    """
+    if target.kind != "service" or not isinstance(target.port, int):
+        raise InvalidTarget(
+            f"{target.kind} segment {str(target.segment)!r} has no in-cluster URL: "
+            "that takes a service and a port number"
+        )
+    for label in domain.split("."):
+        check_name("service", label)
+    scheme = target.scheme or "http"
+    port = "" if target.port == _PORTS[scheme] else f":{target.port}"
+    return f"{scheme}://{target.name}.{target.namespace}.svc.{domain}{port}{clean(suffix) or '/'}"
