@@ -10,8 +10,9 @@ round, it makes a socket inside and hands it to the tests (SCM_RIGHTS), which se
 upstreams on it from where they are. Nobody else has to join the namespace, so kubectl and
 the command line reach the server as they reach any other, and no thread is left behind.
 
-Nothing outlives the tests: the kernel kills this process when its parent dies and the two
-servers when this process dies (PR_SET_PDEATHSIG); the end of the control socket ends it too.
+Nothing outlives the tests: the kernel ends this process when its parent dies, and kills the
+two servers when this process dies (PR_SET_PDEATHSIG); the end of the control socket ends it
+too. If the parent could not remove its folder of keys any more, this process does.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -55,9 +57,9 @@ def _call(name: str, *arguments: int) -> None:
         raise OSError(number, f"{name}: {os.strerror(number)}")
 
 
-def die_with_parent() -> None:
-    """Be killed when the parent dies, however it dies."""
-    _call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+def end_with_parent(number: int = signal.SIGKILL) -> None:
+    """Get a signal when the parent dies, however it dies."""
+    _call("prctl", PR_SET_PDEATHSIG, number, 0, 0, 0)
 
 
 def front_door() -> list[socket.socket]:
@@ -170,7 +172,8 @@ def main(plan: Plan) -> None:
     try:
         doors = front_door()
         enter_namespace()
-        die_with_parent()  # after the move: a change of credentials forgets it
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        end_with_parent(signal.SIGTERM)  # after the move: a change of credentials forgets it
         if os.getppid() != plan["parent"]:
             return
         bring_up(plan["network"])
@@ -184,7 +187,7 @@ def main(plan: Plan) -> None:
                         stdout=log,
                         stderr=subprocess.STDOUT,
                         cwd=plan["folder"],
-                        preexec_fn=die_with_parent,  # noqa: PLW1509  (no thread runs yet)
+                        preexec_fn=end_with_parent,  # noqa: PLW1509  (no thread runs yet)
                     )
                 )
     except OSError as error:
@@ -195,13 +198,14 @@ def main(plan: Plan) -> None:
         threading.Thread(target=serve, args=(door, (host, int(port))), daemon=True).start()
     addresses = [door.getsockname()[:2] for door in doors]
     control.send(json.dumps({"doors": addresses, "pid": os.getpid()}).encode())
-    obey(control, servers)
-    for server in reversed(servers):  # the apiserver first, or it complains of a lost etcd
-        server.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(3)
-        server.kill()
-        server.wait()
+    try:
+        obey(control, servers)
+    finally:
+        for server in servers:
+            server.kill()
+            server.wait()
+        if os.getppid() != plan["parent"]:
+            shutil.rmtree(plan["folder"], ignore_errors=True)
 
 
 if __name__ == "__main__":
