@@ -19,13 +19,14 @@ FORMS = "NAME, NAME:PORT, https:NAME: or https:NAME:PORT"
 SCHEMES = ("", "http", "https")
 
 # RFC 1123, as IsDNS1123Label and IsDNS1123Subdomain have it.
-_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
-_SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
-_LABEL_LIMIT, _SUBDOMAIN_LIMIT = 63, 253
+LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+LABEL_LIMIT, _SUBDOMAIN_LIMIT = 63, 253
+_LABEL = re.compile(LABEL)
+_SUBDOMAIN = re.compile(rf"{LABEL}(?:\.{LABEL})*")
 # RFC 6335, as IsValidPortName has it: a letter somewhere, no hyphen at an end or beside another.
 _PORT_NAME = re.compile(r"(?=[^a-z]*[a-z])[a-z0-9]+(?:-[a-z0-9]+)*")
 _PORT_NAME_LIMIT = 15
-_PORT_LIMIT = 65535
+PORT_LIMIT = 65535
 _THREE_PARTS = 3
 
 
@@ -70,7 +71,7 @@ class NameSegment(Value):
 
     @property
     def scheme(self) -> str:
-        """ "http", "https" or ""."""
+        """The scheme: "http", "https", or "" for none."""
         return self._scheme
 
     @classmethod
@@ -86,25 +87,34 @@ class NameSegment(Value):
         Raises:
             InvalidSegment: the apiserver answers ``invalid service request`` to it.
         """
-        parts = text.split(":")
-        if len(parts) == 1:
-            scheme, name, port = "", parts[0], ""
-        elif len(parts) == 2:
-            # Two parts are always NAME:PORT, so "https:web" is a service named "https".
-            scheme, (name, port) = "", parts
-        elif len(parts) == _THREE_PARTS:
-            scheme, name, port = parts
-        else:
-            raise _refusal(text, parts)
-        if not name or scheme not in SCHEMES:
-            raise _refusal(text, parts)
-        return cls(name, port, scheme)
+        return cls(*split_segment(text))
 
     def _fields(self) -> tuple[str, str, str]:
         return (self._name, self._port, self._scheme)
 
     def __str__(self) -> str:
         return join_segment(self._name, self._port, self._scheme)
+
+
+def split_segment(text: str) -> tuple[str, str, str]:
+    """Split a segment into (name, port, scheme), as `NameSegment.parse` does.
+
+    Raises:
+        InvalidSegment: as for `NameSegment.parse`.
+    """
+    parts = text.split(":")
+    if len(parts) == 1:
+        name, port, scheme = text, "", ""
+    elif len(parts) == 2:
+        # Two parts are always NAME:PORT, so "https:web" is a service named "https".
+        (name, port), scheme = parts, ""
+    elif len(parts) == _THREE_PARTS:
+        scheme, name, port = parts
+    else:
+        raise _refusal(text, parts)
+    if not name or scheme not in SCHEMES:
+        raise _refusal(text, parts)
+    return name, port, scheme
 
 
 def join_segment(name: str, port: object, scheme: str | None) -> str:
@@ -129,7 +139,7 @@ def _refusal(text: str, parts: list[str]) -> InvalidSegment:
             text=text,
             span=(start, len(text)),
         )
-    scheme, name, port = parts if len(parts) == _THREE_PARTS else ("", *(parts + [""])[:2])
+    scheme, name, port = parts if len(parts) == _THREE_PARTS else ("", *[*parts, ""][:2])
     if scheme not in SCHEMES:
         lower = scheme.lower()
         known = lower in SCHEMES
@@ -163,7 +173,7 @@ def check_name(kind: str, name: str) -> None:
         InvalidTarget: with the rule that it breaks and, if there is one, the likely name.
     """
     label = kind in ("service", "namespace")
-    limit = _LABEL_LIMIT if label else _SUBDOMAIN_LIMIT
+    limit = LABEL_LIMIT if label else _SUBDOMAIN_LIMIT
     pattern = _LABEL if label else _SUBDOMAIN
     if len(name) <= limit and pattern.fullmatch(name):
         return
@@ -179,16 +189,15 @@ def check_name(kind: str, name: str) -> None:
         )
     start, end = _first_wrong(name, "-" if label else "-.")
     allowed = "lower-case letters, digits and '-'" + ("" if label else " and '.'")
-    rule = (
-        f"{allowed}, with a letter or digit at {'both ends' if label else 'the ends of each part'}"
-    )
+    ends = "both ends" if label else "the ends of each part"
     guess = re.sub(r"[^a-z0-9]+" if label else r"[^a-z0-9.]+", "-", name.lower())
     guess = guess.strip("-") if label else ".".join(p.strip("-") for p in guess.split(".") if p)
     close = name.isascii() and pattern.fullmatch(guess)
     remedy = f"did you mean {guess!r}?" if close else f"type the {kind}'s name"
     raise InvalidTarget(
         f"invalid {kind} name {name!r}: {name[start:end]!r} (at character {start + 1}) "
-        f"can't stand there, it takes {rule} (RFC 1123); {remedy}",
+        f"can't stand there, it takes {allowed}, with a letter or digit at {ends} (RFC 1123); "
+        f"{remedy}",
         text=name,
         span=(start, end),
     )
@@ -222,11 +231,11 @@ def check_port(kind: str, port: int | str) -> int | str:
             the apiserver does not look it up: it dials the name and panics.
     """
     if isinstance(port, int) and not isinstance(port, bool):
-        if 1 <= port <= _PORT_LIMIT:
+        if 1 <= port <= PORT_LIMIT:
             return port
     elif isinstance(port, str):
         if port.isascii() and port.isdigit():
-            if len(port) <= len(str(_PORT_LIMIT)) and port[0] != "0" and int(port) <= _PORT_LIMIT:
+            if len(port) <= len(str(PORT_LIMIT)) and port[0] != "0" and int(port) <= PORT_LIMIT:
                 return int(port)
         elif kind == "service" and len(port) <= _PORT_NAME_LIMIT and _PORT_NAME.fullmatch(port):
             return port
@@ -238,9 +247,9 @@ def _port_refusal(kind: str, port: object) -> str:
     head = f"invalid {kind} port {_shorten(text)!r}"
     if text.lstrip("-").isdigit() and text.isascii():
         stripped = text.lstrip("0")
-        if text[0] == "0" and stripped and len(stripped) < 6 and int(stripped) <= _PORT_LIMIT:
+        if text[0] == "0" and stripped and len(stripped) < 6 and int(stripped) <= PORT_LIMIT:
             return f"{head}: a port number has no leading zero; did you mean {stripped!r}?"
-        return f"{head}: a port number is from 1 to {_PORT_LIMIT}; type the {kind}'s port number"
+        return f"{head}: a port number is from 1 to {PORT_LIMIT}; type the {kind}'s port number"
     if kind != "service":
         return (
             f"{head}: a {kind}'s port is a number, the apiserver looks up no port names for it; "

@@ -25,19 +25,24 @@ if TYPE_CHECKING:
 # RFC 3986: pchar without percent-encoding; a query and a fragment may also hold "/" and "?".
 # Square brackets in a query are left alone, as browsers do: many apps read them.
 _PCHAR = r"A-Za-z0-9\-._~!$&'()*+,;=:@"
-_COMMON = re.compile(rf"[{_PCHAR}/]*(?:\?[{_PCHAR}/?%\[\]]*)?")
+# What needs no encoding, and with no dot segment in its path can't leave its target.
+COMMON = rf"[{_PCHAR}/]*(?:\?[{_PCHAR}/?%\[\]]*)?"
+_COMMON = re.compile(COMMON)
 _PATH_UNSAFE = re.compile(rf"[^{_PCHAR}/%]+|%(?![0-9A-Fa-f]{{2}})")
 _QUERY_UNSAFE = re.compile(rf"[^{_PCHAR}/?%\[\]]+")
 _FRAGMENT_UNSAFE = re.compile(rf"[^{_PCHAR}/?%]+")
 _PARTS = re.compile(r"([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+# The apiserver puts the path into a header, X-Forwarded-Uri: a tab may stand there, these not.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class Alteration(Value):
     """One thing that the apiserver changes in a suffix before the app sees it.
 
-    Its kind is "encoded-slash", "empty-segment", "dot-segment", "fragment" or "websocket-query".
+    Its kind is "encoded-slash", "empty-segment", "dot-segment", "empty-query", "fragment" or
+    "websocket-query".
     """
 
     __slots__ = ("_after", "_before", "_kind", "_reason", "_remedy")
@@ -51,7 +56,7 @@ class Alteration(Value):
 
     @property
     def kind(self) -> str:
-        """Which of the five kinds above."""
+        """Which of the kinds above."""
         return self._kind
 
     @property
@@ -89,12 +94,11 @@ def clean(suffix: str) -> str:
         "" for the target's root, else text that starts with "/" and is safe in a URL.
 
     Raises:
-        InvalidSuffix: it would leave the target, holds a NUL, or is no valid Unicode.
+        InvalidSuffix: it would leave the target, holds a control character, or is no valid Unicode.
 
     >>> clean("d/café?q=a b")
     '/d/caf%C3%A9?q=a%20b'
     """
-    # The common case: nothing to encode, no escape and no dot segment in the path.
     if _COMMON.fullmatch(suffix) and "/." not in suffix and suffix[:1] != ".":
         if suffix[:1] == "/":
             return suffix if len(suffix) > 1 else ""
@@ -139,10 +143,11 @@ def _refuse_leaving(path: str, suffix: str) -> None:
     would turn an appended suffix into a way to read Secrets.
     """
     seen = path
-    if "\0" in _unquote(path):
+    control = _CONTROL.search(_unquote(path))
+    if control:
         raise InvalidSuffix(
-            f"invalid suffix {suffix!r}: its path holds a NUL (%00), which the apiserver answers "
-            "with status 500; leave it out",
+            f"invalid suffix {suffix!r}: its path holds the control character "
+            f"%{ord(control[0]):02X}, to which the apiserver answers with status 500; leave it out",
             text=suffix,
             span=(0, len(suffix)),
         )
@@ -228,7 +233,7 @@ def received(suffix: str, *, websocket: bool = False) -> str:
         elif part not in ("", "."):
             parts.append(part)
     tail = "/" if parts and decoded.endswith("/") else ""
-    return "/" + "/".join(parts) + tail + ("" if websocket else query)
+    return "/" + "/".join(parts) + tail + ("" if websocket or query == "?" else query)
 
 
 def alterations(suffix: str, *, websocket: bool = False) -> list[Alteration]:
@@ -279,8 +284,18 @@ def alterations(suffix: str, *, websocket: bool = False) -> list[Alteration]:
                 "dot-segment",
                 path,
                 after,
-                f"the apiserver resolves . and .., also as %2e (and so do most clients); {collapses}",
+                f"the apiserver resolves . and .., also as %2e, as most clients do; {collapses}",
                 f"write the path that is meant: {after}",
+            )
+        )
+    if query == "?":
+        found.append(
+            Alteration(
+                "empty-query",
+                "?",
+                "",
+                "the apiserver drops a question mark with nothing behind it",
+                "leave it out",
             )
         )
     if fragment:
@@ -293,7 +308,7 @@ def alterations(suffix: str, *, websocket: bool = False) -> list[Alteration]:
                 "nothing, if a page's script reads it; else write # as %23",
             )
         )
-    if websocket and query:
+    if websocket and len(query) > 1:
         found.append(
             Alteration(
                 "websocket-query",

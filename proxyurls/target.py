@@ -30,7 +30,7 @@ class Target(Value):
         InvalidTarget: no such object can exist, or the apiserver can't reach such a port.
     """
 
-    __slots__ = ("_kind", "_name", "_namespace", "_port", "_root", "_scheme")
+    __slots__ = ("_kind", "_name", "_namespace", "_port", "_scheme")
 
     def __init__(
         self,
@@ -52,22 +52,30 @@ class Target(Value):
                     "leave the namespace out",
                     text=namespace,
                 )
-            where = "nodes"
         else:
             if namespace is None:
                 raise InvalidTarget(f"{kind} {name!r} needs a namespace; type one")
             check_name("namespace", namespace)
-            where = f"namespaces/{namespace}/{kind}s"
         self._kind = kind
         self._name = name
         self._namespace = namespace
         self._port = None if port is None or port == "" else check_port(kind, port)
         self._scheme = check_scheme(scheme) if scheme else None
-        self._root = f"/api/v1/{where}/{join_segment(name, self._port or '', self._scheme)}/proxy"
+
+    @classmethod
+    def _service(cls, name: str, namespace: str, port: int | None, scheme: str | None) -> Target:
+        """A service whose parts have been validated already, by one pattern for all of them."""
+        self = object.__new__(cls)
+        self._kind = "service"
+        self._name = name
+        self._namespace = namespace
+        self._port = port
+        self._scheme = scheme
+        return self
 
     @property
     def kind(self) -> str:
-        """ "service", "pod" or "node"."""
+        """The kind: "service", "pod" or "node"."""
         return self._kind
 
     @property
@@ -87,7 +95,7 @@ class Target(Value):
 
     @property
     def scheme(self) -> str | None:
-        """ "http", "https", or None for the apiserver's default."""
+        """The scheme: "http", "https", or None for the apiserver's default."""
         return self._scheme
 
     @property
@@ -110,7 +118,9 @@ class Target(Value):
         >>> service("elasticsearch-logging", "kube-system").path("_search?q=user:kimchy")
         '/api/v1/namespaces/kube-system/services/elasticsearch-logging/proxy/_search?q=user:kimchy'
         """
-        return self._root + (clean(suffix) or "/")
+        segment = join_segment(self._name, self._port or "", self._scheme)
+        where = "nodes" if self._kind == "node" else f"namespaces/{self._namespace}/{self._kind}s"
+        return f"/api/v1/{where}/{segment}/proxy{clean(suffix) or '/'}"
 
     def url(self, server: str, suffix: str = "", *, query: Query | None = None) -> yarl.URL:
         """The proxy URL as a `yarl.URL`.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from proxyurls.errors import InvalidInput, InvalidTarget, InvalidURL
-from proxyurls.segment import NameSegment, check_name
-from proxyurls.suffix import clean
+from proxyurls.segment import LABEL, LABEL_LIMIT, PORT_LIMIT, check_name, split_segment
+from proxyurls.suffix import COMMON, clean
 from proxyurls.target import Target
 from proxyurls.value import Value
 
@@ -23,6 +23,12 @@ _PROXY = re.compile(
     r"(?:namespaces/(?P<namespace>[^/?#]*)/(?P<kind>service|pod)s|nodes)"
     r"/(?P<segment>[^/?#]+)/proxy(?P<suffix>(?:[/?#].*)?)",
     re.DOTALL,
+)
+# Most proxy URLs there are, validated in one go; what it does not match is no less valid.
+_COMMON = re.compile(
+    r"(https?://[A-Za-z0-9.-]+(?::[0-9]{1,4})?)/api/v1/"
+    rf"namespaces/({LABEL})/services/(?:(https?):(?=[^:/]*:))?({LABEL})(?::([1-9][0-9]{{0,4}})?)?"
+    rf"/proxy(|/{COMMON})"
 )
 # Deprecated in Kubernetes 1.2, removed in 1.10; it has no "proxy" behind the segment.
 _REMOVED = re.compile(
@@ -128,6 +134,15 @@ class ProxyURL(Value):
         self._target = target
         self._suffix = clean(suffix)
 
+    @classmethod
+    def _of(cls, server: str, target: Target, suffix: str) -> ProxyURL:
+        """One whose parts have been validated already, by one pattern for all of them."""
+        self = object.__new__(cls)
+        self._server = server
+        self._target = target
+        self._suffix = suffix
+        return self
+
     @property
     def server(self) -> str:
         """The base URL in front of ``/api/v1``, without a slash at its end; "" for none."""
@@ -168,6 +183,16 @@ def parse_url(url: str) -> ProxyURL:
     >>> parsed.server, parsed.target.name, parsed.target.port, parsed.suffix
     ('http://localhost:8001', 'n1', 9100, '/metrics')
     """
+    common = _COMMON.fullmatch(url)
+    if common:
+        server, namespace, scheme, name, port, suffix = common.groups()
+        if (
+            len(name) <= LABEL_LIMIT >= len(namespace)
+            and (port is None or int(port) <= PORT_LIMIT)
+            and "/." not in suffix
+        ):
+            target = Target._service(name, namespace, port and int(port), scheme)  # noqa: SLF001
+            return ProxyURL._of(server, target, suffix if len(suffix) > 1 else "")  # noqa: SLF001
     match = _REMOVED.fullmatch(url) if "/api/v1/proxy/" in url else _PROXY.fullmatch(url)
     match = match or _PROXY.fullmatch(url)
     if match is None:
@@ -175,7 +200,7 @@ def parse_url(url: str) -> ProxyURL:
     server, namespace, kind, segment, suffix = match.groups()
     if "%" in segment or "%" in (namespace or ""):
         segment, namespace = _decode(segment), namespace and _decode(namespace)
-    name, port, scheme = NameSegment.parse(segment)._fields()  # noqa: SLF001  (one core)
+    name, port, scheme = split_segment(segment)
     return ProxyURL(server, Target(kind or "node", name, namespace, port, scheme), suffix)
 
 
@@ -253,7 +278,7 @@ def from_cluster_url(url: str) -> tuple[Target, str]:
             f"not an in-cluster URL of a service: {url!r} ({parts!r} in its host); {hint}", text=url
         )
     name, namespace = labels[0], labels[1] if len(labels) > 1 else "default"
-    number = _PORTS[scheme] if not port else port
+    number = port or _PORTS[scheme]
     if isinstance(number, str) and not (number.isascii() and number.isdigit()):
         raise InvalidTarget(f"invalid port {number!r} in {url!r}: a URL's port is a number")
     try:
