@@ -1,0 +1,106 @@
+"""kubectl's flags, and what they change in a cluster and a user.
+
+Source: tools/clientcmd/overrides.go for the flags, client_config.go (getCluster, getAuthInfo)
+for what they override and what they clear.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from proxyurls.config.kubeconfig import User
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from proxyurls.config.kubeconfig import Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """The flags as given; "" is not given."""
+
+    context: str = ""
+    cluster: str = ""
+    user: str = ""
+    namespace: str = ""
+    server: str = ""
+    token: str = field(default="", repr=False)
+    as_user: str = ""
+    as_uid: str = ""
+    as_groups: tuple[str, ...] = ()
+    as_user_extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    certificate_authority: str = ""
+    client_certificate: str = ""
+    client_key: str = ""
+    insecure_skip_tls_verify: bool | None = None
+    tls_server_name: str = ""
+
+    def apply_to_cluster(self, cluster: Cluster) -> Cluster:
+        """The cluster as the flags leave it."""
+        if self.server or self.tls_server_name:
+            # A name in the file belongs to the server in the file.
+            cluster = replace(cluster, tls_server_name=self.tls_server_name)
+        if self.server:
+            cluster = replace(cluster, server=self.server)
+        if self.insecure_skip_tls_verify or self.certificate_authority:
+            cluster = replace(
+                cluster,
+                insecure=bool(self.insecure_skip_tls_verify),
+                ca_file=self.certificate_authority,
+                ca_data=None,
+            )
+        elif self.insecure_skip_tls_verify is False:
+            # client-go can't tell an explicit false from none; whoever types it means it.
+            cluster = replace(cluster, insecure=False)
+        return cluster
+
+    def apply_to_user(self, user: User) -> User:
+        """The user as the flags leave them."""
+        if self.token:
+            # kubectl sends a client certificate along, and the apiserver then believes the
+            # certificate. Whoever types a token means that token.
+            user = User(
+                token=self.token,
+                as_user=user.as_user,
+                as_uid=user.as_uid,
+                as_groups=user.as_groups,
+                as_user_extra=user.as_user_extra,
+                origin=user.origin,
+            )
+        if self.client_certificate:
+            user = replace(
+                user, client_certificate=self.client_certificate, client_certificate_data=None
+            )
+        if self.client_key:
+            user = replace(user, client_key=self.client_key, client_key_data=None)
+        return replace(
+            user,
+            as_user=self.as_user or user.as_user,
+            as_uid=self.as_uid or user.as_uid,
+            as_groups=self.as_groups or user.as_groups,
+            as_user_extra=tuple({**dict(user.as_user_extra), **dict(self.as_user_extra)}.items()),
+        )
+
+    def tls_source(self) -> str:
+        """The flags about TLS that were given, for people; or ""."""
+        return _names(
+            {
+                "--certificate-authority": self.certificate_authority,
+                "--insecure-skip-tls-verify": self.insecure_skip_tls_verify is not None,
+                "--tls-server-name": self.tls_server_name,
+            }
+        )
+
+    def credential_source(self) -> str:
+        """The flags about credentials that were given, for people; or ""."""
+        return _names(
+            {
+                "--token": self.token,
+                "--client-certificate": self.client_certificate,
+                "--client-key": self.client_key,
+            }
+        )
+
+
+def _names(given: dict[str, str | bool]) -> str:
+    return ", ".join(name for name, value in given.items() if value)
