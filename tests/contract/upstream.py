@@ -164,9 +164,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif HEADER in self.headers:
             told = json.loads(self.headers[HEADER])
             self.answer(base64.b64decode(told["body"]), told["headers"], told["status"])
-        elif target.startswith("/-/"):
-            self.app(*target[3:].partition("?")[::2])
-        else:
+        elif not self.app(*target.partition("?")[::2]):
             self.answer(
                 json.dumps(
                     {
@@ -202,8 +200,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def app(self, path: str, query: str) -> None:
-        name, _, argument = path.partition("/")
+    def app(self, path: str, query: str) -> bool:
+        if not path.startswith("/-/"):
+            return False
+        name, _, argument = path[3:].partition("/")
         if name == "html":
             self.answer(PAGE, [("Content-Type", "text/html")])
         elif name == "redirect":
@@ -216,7 +216,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif name == "sse":
             self.events(int(argument))
         else:
-            self.answer(b"no such app", [("Content-Type", "text/plain")], 404)
+            return False
+        return True
 
     def big(self, size: int) -> None:
         self.send_response(200)
