@@ -107,20 +107,35 @@ class APIStatusError(ClusterError):
         status: the HTTP status code.
         reason: the machine-readable reason of its Status object (``Forbidden``), or "".
         detail: its message, word for word.
+        continue_token: with status 410, where a list may go on; else "".
     """
 
-    def __init__(self, message: str, *, status: int, reason: str = "", detail: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        reason: str = "",
+        detail: str = "",
+        continue_token: str = "",
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
         self.detail = detail
+        self.continue_token = continue_token
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild_status, (str(self), self.status, self.reason, self.detail))
+        fields = (self.status, self.reason, self.detail, self.continue_token)
+        return (_rebuild_status, (str(self), *fields))
 
 
-def _rebuild_status(message: str, status: int, reason: str, detail: str) -> APIStatusError:
-    return APIStatusError(message, status=status, reason=reason, detail=detail)
+def _rebuild_status(
+    message: str, status: int, reason: str, detail: str, continue_token: str
+) -> APIStatusError:
+    return APIStatusError(
+        message, status=status, reason=reason, detail=detail, continue_token=continue_token
+    )
 
 
 class ResolveError(ProxyURLsError, LookupError):

@@ -191,7 +191,7 @@ def parse_url(url: str) -> ProxyURL:
             and (port is None or int(port) <= PORT_LIMIT)
             and "/." not in suffix
         ):
-            target = Target._service(name, namespace, port and int(port), scheme)  # noqa: SLF001
+            target = Target._service(name, namespace, int(port) if port else None, scheme)  # noqa: SLF001
             return ProxyURL._of(server, target, suffix if len(suffix) > 1 else "")  # noqa: SLF001
     match = _REMOVED.fullmatch(url) if "/api/v1/proxy/" in url else _PROXY.fullmatch(url)
     match = match or _PROXY.fullmatch(url)

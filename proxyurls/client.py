@@ -1,0 +1,217 @@
+"""Requests to an apiserver through httpx, with its credentials and our errors.
+
+The request target is sent as it was built: httpx would resolve dot segments and quote once
+more, so it is given to httpcore directly (its ``target`` extension).
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from http import HTTPStatus
+
+import httpx
+
+from proxyurls import __version__
+from proxyurls.errors import InvalidConfig
+from proxyurls.status import connection_error, phrase, read_answer
+from proxyurls.urls import join
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
+    from typing import Any, BinaryIO
+
+    from typing_extensions import Self
+
+    from proxyurls.config import Config
+
+_CONNECT_SECONDS = 30.0  # as client-go's dialer
+# client-go retries ten times and waits as long as it is told; we stop after a minute in all.
+_RETRIES, _WAIT_SECONDS = 5, 60.0
+_BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_UPLOAD_CHUNK = 256 * 1024
+
+
+class APIClient:
+    """A connection pool to one apiserver. Close it, or use it in a ``with``.
+
+    Args:
+        config: where and as whom.
+        timeout: seconds to wait for each read or write; None waits forever, as kubectl does.
+        trace: called with a line for each request, as ``kubectl -v=6`` prints them.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        timeout: float | None = None,
+        trace: Callable[[str], None] | None = None,
+    ) -> None:
+        self.config = config
+        self._base_url = config.base_url
+        self._credentials = config.credentials()
+        self._timeout = httpx.Timeout(timeout, connect=timeout or _CONNECT_SECONDS)
+        self._trace = trace
+        self._pool: httpx.Client | None = None
+        self._context: ssl.SSLContext | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        if self._pool:
+            self._pool.close()
+            self._pool = None
+
+    def get_json(self, path: str, *, accept: str = "application/json") -> dict[str, Any]:
+        """GET an object of the API. Waits and tries again where the server is busy and says so.
+
+        Args:
+            path: an absolute, encoded path with its query.
+            accept: the media type to ask for.
+
+        Raises:
+            ConnectionFailed: no answer came.
+            APIStatusError: the answer's status was not 2xx, or it was no JSON object.
+            CredentialError: there is no usable credential.
+        """
+        waited = 0.0
+        for attempt in range(_RETRIES + 1):
+            headers = [("Accept", accept)]
+            if self.config.disable_compression:
+                headers.append(("Accept-Encoding", "identity"))
+            with self.stream("GET", path, headers=headers) as response:
+                body = response.read()
+            wait = _retry_after(response)
+            if wait is None or attempt == _RETRIES or waited + wait > _WAIT_SECONDS:
+                break
+            waited += wait
+            time.sleep(wait)
+        return read_answer(self.config.server, response.status_code, body)
+
+    @contextmanager
+    def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes | BinaryIO | None = None,
+    ) -> Iterator[httpx.Response]:
+        """Send a request and give its answer, whatever its status, body unread.
+
+        A 401 renews the credentials once and is tried again once, if the body can be sent again.
+
+        Args:
+            method: the HTTP method.
+            path: an absolute, encoded path with its query, sent as it is.
+            headers: beside the credentials.
+            body: bytes, or a binary file that is read as it is sent.
+
+        Raises:
+            ConnectionFailed: no answer came, or it broke off.
+            CredentialError: there is no usable credential.
+        """
+        response: httpx.Response | None = None
+        try:
+            response = self._send(method, path, headers, body)
+            yield response
+        except httpx.TransportError as error:
+            raise connection_error(self.config.server, error) from error
+        finally:
+            if response is not None:
+                response.close()
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes | BinaryIO | None,
+    ) -> httpx.Response:
+        sent = self._credentials.headers()
+        response = self._send_once(method, path, [*headers, *sent], body)
+        replayable = body is None or isinstance(body, bytes)
+        if (
+            response.status_code == HTTPStatus.UNAUTHORIZED
+            and replayable
+            and self._credentials.renew(sent)
+        ):
+            response.close()
+            again = [*headers, *self._credentials.headers()]
+            response = self._send_once(method, path, again, body)
+        return response
+
+    def _send_once(
+        self,
+        method: str,
+        path: str,
+        headers: list[tuple[str, str]],
+        body: bytes | BinaryIO | None,
+    ) -> httpx.Response:
+        pool = self._current_pool()
+        url = httpx.URL(join(self._base_url, path))
+        extensions: dict[str, Any] = {"timeout": self._timeout.as_dict()}
+        # A forwarding proxy (plain http) needs the whole URL as its target: httpx makes that.
+        if url.scheme == "https" or not self.config.proxy_url:
+            prefix = httpx.URL(self._base_url).raw_path.rstrip(b"/")
+            extensions["target"] = prefix + path.partition("#")[0].encode("ascii")
+        if self._credentials.server_name:
+            extensions["sni_hostname"] = self._credentials.server_name
+        content = body if body is None or isinstance(body, bytes) else _chunks(body)
+        request = pool.build_request(
+            method, url, headers=headers, content=content, extensions=extensions
+        )
+        started = time.monotonic()
+        response = pool.send(request, stream=True)
+        if self._trace:
+            took = (time.monotonic() - started) * 1000
+            self._trace(f"{method} {url} {phrase(response.status_code)} in {took:.0f} milliseconds")
+        return response
+
+    def _current_pool(self) -> httpx.Client:
+        context = self._credentials.ssl_context()
+        if self._pool is None or context is not self._context:
+            self.close()
+            self._context = context
+            try:
+                self._pool = httpx.Client(
+                    verify=context or False,
+                    proxy=self.config.proxy_url,
+                    trust_env=False,  # the proxy is in the config; netrc is no kubeconfig
+                    headers={"User-Agent": f"proxyurls/{__version__}"},
+                )
+            except ImportError as error:
+                raise InvalidConfig(
+                    "a SOCKS proxy-url needs one more package; type: pip install 'proxyurls[socks]'"
+                ) from error
+        return self._pool
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(_UPLOAD_CHUNK):
+        yield chunk
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds to wait before trying again, or None: don't.
+
+    As client-go's rest/with_retry.go, only whole seconds count.
+    """
+    text = response.headers.get("Retry-After", "")
+    if response.status_code not in _BUSY or not (text.isascii() and text.isdigit()):
+        return None
+    return float(text)

@@ -1,0 +1,133 @@
+"""A cluster, as programs use it: everything that needs a Config and a connection."""
+
+from __future__ import annotations
+
+from proxyurls.client import APIClient
+from proxyurls.discovery import (
+    CLUSTER_SERVICE_LABEL,
+    cluster_service,
+    list_objects,
+    node_address,
+    record,
+    services_path,
+)
+from proxyurls.resolve import resolve_pod, resolve_service
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from proxyurls.config import Config
+    from proxyurls.discovery import ClusterService, ServiceRecord
+    from proxyurls.resolve import Resolved
+
+
+class Cluster:
+    """The services behind one apiserver. Close it, or use it in a ``with``.
+
+    Args:
+        config: where and as whom; see `load_config`.
+        timeout: seconds to wait for each read or write; None waits forever, as kubectl does.
+        trace: called with a line for each request.
+
+    >>> with Cluster(load_config()) as cluster:  # doctest: +SKIP
+    ...     print(cluster.resolve("grafana").target.url(cluster.config.server, "/d/home"))
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        timeout: float | None = None,
+        trace: Callable[[str], None] | None = None,
+    ) -> None:
+        self.config = config
+        self.client = APIClient(config, timeout=timeout, trace=trace)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.client.close()
+
+    def services(
+        self,
+        namespace: str | None = None,
+        *,
+        all_namespaces: bool = False,
+        label_selector: str | None = None,
+        node_ports: bool = False,
+        on_read: Callable[[int], None] | None = None,
+    ) -> Iterator[ServiceRecord]:
+        """The services of a namespace or of all, as they are read.
+
+        Args:
+            namespace: where; None is the context's namespace.
+            all_namespaces: everywhere; `namespace` is ignored.
+            label_selector: as for ``kubectl -l``.
+            node_ports: also ask for a node's address, so that NodePort URLs are given.
+            on_read: called after each page with the number of services so far.
+
+        Raises:
+            ClusterError: the apiserver could not or would not answer.
+            CredentialError: there is no usable credential.
+        """
+        path = services_path(None if all_namespaces else namespace or self.config.namespace)
+        server, address, asked = self.config.base_url, None, not node_ports
+        for item in list_objects(self.client, path, label_selector=label_selector, on_read=on_read):
+            if not asked and item["spec"].get("type") == "NodePort":
+                address, asked = node_address(self.client), True
+            yield record(item, server, node_address=address)
+
+    def cluster_services(self, namespace: str | None = None) -> list[ClusterService]:
+        """What ``kubectl cluster-info`` lists, with kubectl's own URLs.
+
+        Args:
+            namespace: where; None is kube-system, whatever the context says, as with kubectl.
+
+        Raises:
+            ClusterError, CredentialError: as for `services`.
+        """
+        path = services_path(namespace or "kube-system")
+        selector = f"{CLUSTER_SERVICE_LABEL}=true"
+        return [
+            cluster_service(item, self.config.server)
+            for item in list_objects(self.client, path, label_selector=selector)
+        ]
+
+    def resolve(
+        self,
+        name: str,
+        namespace: str | None = None,
+        *,
+        kind: str = "service",
+        port: int | str | None = None,
+        scheme: str | None = None,
+    ) -> Resolved:
+        """Find the one service meant by a name, or the number of a pod's named port.
+
+        Args:
+            name: a service's name, display name or part of its name; or a pod's name.
+            namespace: where; None is everywhere for a service, the context's for a pod.
+            kind: "service" or "pod".
+            port: a port number or name; None to choose.
+            scheme: "http" or "https"; None to tell by the port.
+
+        Raises:
+            ResolveError: none, or several fit.
+            ClusterError, CredentialError: as for `services`.
+        """
+        find = resolve_pod if kind == "pod" else resolve_service
+        return find(self.client, name, namespace, port=port, scheme=scheme)

@@ -1,0 +1,224 @@
+"""Which service, port and scheme were meant by a name, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from proxyurls.discovery import list_objects, record, services_path
+from proxyurls.errors import AmbiguousService, APIStatusError, ServiceNotFound
+from proxyurls.segment import NameSegment, check_port, check_scheme
+from proxyurls.target import Target, pod
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from proxyurls.client import APIClient
+    from proxyurls.discovery import ServicePort, ServiceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What was meant.
+
+    Attributes:
+        target: the target, with a port number where the service has one.
+        why: how it was found and why that port and scheme, in one line.
+    """
+
+    target: Target
+    why: str
+
+
+def resolve_service(
+    client: APIClient,
+    name: str,
+    namespace: str | None = None,
+    *,
+    port: int | str | None = None,
+    scheme: str | None = None,
+) -> Resolved:
+    """Find the one service meant.
+
+    A service of exactly that name comes first (the context's namespace before others), then one
+    with that display name, then the only one whose name begins with it, then the only one that
+    holds it.
+
+    Args:
+        client: the connection.
+        name: a name, a display name, or a part of a name.
+        namespace: where to look; None is every namespace that the user may list.
+        port: a port number or name of the service; None to choose the one for browsers.
+        scheme: "http" or "https"; None to tell by the port.
+
+    Raises:
+        ServiceNotFound: there is none, or it has no such port, or none that can be proxied to.
+        AmbiguousService: there are several; they are the error's candidates.
+        ClusterError: as for `APIClient.get_json`.
+    """
+    found, how = _find(client, name, namespace)
+    service = record(found, client.config.base_url)
+    where = f"service {service.name!r} in namespace {service.namespace!r}"
+    chosen = _choose_port(service, where, port)
+    segment = NameSegment.parse(chosen.segment or service.name)
+    wanted = check_scheme(scheme) if scheme else segment.scheme
+    why = service.why if port is None else f"port {chosen.port}; {chosen.scheme}: {chosen.why}"
+    if scheme:
+        why = f"port {chosen.port}; {scheme}, as given"
+    target = Target("service", service.name, service.namespace, segment.port, wanted or None)
+    return Resolved(target, f"{where} ({how}), {why}")
+
+
+def resolve_pod(
+    client: APIClient,
+    name: str,
+    namespace: str | None = None,
+    *,
+    port: int | str | None = None,
+    scheme: str | None = None,
+) -> Resolved:
+    """Turn a pod's port name into its number: the apiserver looks up no names for pods.
+
+    Args:
+        client: the connection.
+        name: the pod's name.
+        namespace: its namespace; None is the context's.
+        port: a port number, or the name of a container's port; None leaves the default,
+            which is the first port of its containers.
+        scheme: "http" or "https".
+
+    Raises:
+        ServiceNotFound: the pod has no port of that name.
+        ClusterError: as for `APIClient.get_json`, with status 404 where there is no such pod.
+    """
+    where = namespace or client.config.namespace
+    plain = pod(name, where, scheme=scheme)
+    found = client.get_json(f"/api/v1/namespaces/{plain.namespace}/pods/{plain.name}")
+    containers = (found.get("spec") or {}).get("containers") or []
+    named = {
+        str(each.get("name") or each["containerPort"]): each["containerPort"]
+        for container in containers
+        for each in container.get("ports") or []
+    }
+    label = f"pod {name!r} in namespace {where!r}"
+    if port is None or isinstance(port, int) or port.isdigit():
+        number = None if port is None else check_port("pod", port)
+        return Resolved(pod(name, where, port=number, scheme=scheme), f"{label}, port as given")
+    if port not in named:
+        has = ", ".join(f"{key} ({value})" for key, value in named.items()) or "none"
+        raise ServiceNotFound(f"{label} has no port named {port!r}; its ports: {has}")
+    return Resolved(
+        pod(name, where, port=named[port], scheme=scheme),
+        f"{label}, port {named[port]} is named {port}",
+    )
+
+
+def _choose_port(service: ServiceRecord, where: str, port: int | str | None) -> ServicePort:
+    if port is None:
+        chosen = next((p for p in service.ports if service.url and p.url == service.url), None)
+        if chosen is None:
+            raise ServiceNotFound(f"{where} has no proxy URL: {service.why}")
+        return chosen
+    wanted = check_port("service", port)
+    matching = [p for p in service.ports if wanted in (p.port, p.name)]
+    if not matching:
+        has = ", ".join(f"{p.port} ({p.name})" if p.name else str(p.port) for p in service.ports)
+        raise ServiceNotFound(f"{where} has no port {port!r}; its ports: {has or 'none'}")
+    for each in matching:
+        if each.url:
+            return each
+    raise ServiceNotFound(f"{where} has no proxy URL for port {port!r}: {matching[0].why}")
+
+
+def _find(client: APIClient, name: str, namespace: str | None) -> tuple[dict[str, Any], str]:
+    """The Service object meant, and how it was found."""
+    home = namespace or client.config.namespace
+    target = Target("service", name, home) if _is_name(name) else None
+    if target:
+        try:
+            found = client.get_json(f"{services_path(home)}/{name}")
+        except APIStatusError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+        else:
+            return found, "the exact name"
+    scope: list[str] = []
+    ranks: tuple[list[dict[str, Any]], ...] = ([], [], [], [])
+    hows = ("the exact name", "its display name", "the only name with that start")
+    names = []
+    for item in _readable(client, namespace, scope):
+        names.append(f"{item['metadata']['name']}.{item['metadata']['namespace']}")
+        rank = _match(item, name)
+        if rank is not None:
+            ranks[rank].append(item)
+    for rank, how in zip(ranks, (*hows, "the only name that holds it"), strict=True):
+        if len(rank) == 1:
+            return rank[0], how
+        if rank:
+            fitting = sorted(f"{s['metadata']['name']}.{s['metadata']['namespace']}" for s in rank)
+            shown = " or ".join(map(repr, fitting[:10])) + (" or …" if len(fitting) > 10 else "")
+            raise AmbiguousService(
+                f"{len(fitting)} services fit {name!r}; type {shown}", candidates=fitting
+            )
+    raise _not_found(name, names, scope)
+
+
+def _is_name(text: str) -> bool:
+    try:
+        Target("service", text, "default")
+    except ValueError:
+        return False
+    return True
+
+
+def _match(item: dict[str, Any], name: str) -> int | None:
+    """How well a Service object fits a name: 0 is best, None is not at all."""
+    own = item["metadata"]["name"]
+    display = (item["metadata"].get("labels") or {}).get("kubernetes.io/name", "")
+    if own == name:
+        return 0
+    if display.lower() == name.lower():
+        return 1
+    if own.startswith(name.lower()):
+        return 2
+    return 3 if name.lower() in own else None
+
+
+def _readable(
+    client: APIClient, namespace: str | None, scope: list[str]
+) -> Iterator[dict[str, Any]]:
+    """The services of every namespace that the user may list; `scope` says which they were."""
+    try:
+        yield from list_objects(client, services_path(namespace))
+    except APIStatusError as error:
+        if error.status != HTTPStatus.FORBIDDEN or namespace:
+            raise
+    else:
+        scope.append(f"namespace {namespace!r}" if namespace else "any namespace")
+        return
+    try:
+        spaces = [s["metadata"]["name"] for s in list_objects(client, "/api/v1/namespaces")]
+    except APIStatusError as error:
+        if error.status != HTTPStatus.FORBIDDEN:
+            raise
+        spaces = [client.config.namespace]
+    for space in spaces:
+        try:
+            yield from list_objects(client, services_path(space))
+        except APIStatusError as error:
+            if error.status != HTTPStatus.FORBIDDEN:
+                raise
+        else:
+            scope.append(f"namespace {space!r}")
+
+
+def _not_found(name: str, names: list[str], scope: list[str]) -> ServiceNotFound:
+    import difflib
+
+    by_name = {full.partition(".")[0]: full for full in names}
+    near = [by_name[n] for n in difflib.get_close_matches(name, by_name, n=5, cutoff=0.5)]
+    where = ", ".join(scope) or "the namespaces you may list (none)"
+    hint = f"near: {', '.join(near)}" if near else "`proxyurls services -A` lists what there is"
+    return ServiceNotFound(f"no service fits {name!r} in {where}; {hint}", candidates=near)
