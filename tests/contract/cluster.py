@@ -66,7 +66,7 @@ class Response:
     @property
     def status_object(self) -> dict[str, Any] | None:
         """The Status object that the apiserver itself answers with, or None if it's no such."""
-        if not self.headers.get_content_type() == "application/json":
+        if self.headers.get_content_type() != "application/json":
             return None
         try:
             answer = json.loads(self.body)
@@ -104,7 +104,7 @@ class APIServer(ABC):
 
     @abstractmethod
     def listen(self) -> socket.socket:
-        """A listening socket at an address that the server will proxy to: serve an upstream on it."""
+        """A socket that listens where the server will proxy to: serve an upstream on it."""
 
     @abstractmethod
     def add_namespace(self, name: str) -> None:
@@ -192,7 +192,7 @@ class APIServer(ABC):
         token: str | None = "admin",
     ) -> None:
         """Write one request, with ``target`` to the byte as given."""
-        if token == "admin":  # noqa: S105
+        if token == "admin":
             token = self.admin_token
         lines: dict[str, str] = {"Host": urlsplit(self.server).netloc}
         if token is not None:
@@ -227,9 +227,7 @@ class APIServer(ABC):
             answer.begin()
             return Response(answer.status, answer.reason, answer.headers, answer.read())
 
-    def get(
-        self, target: str | bytes, *, token: str | None = "admin", **headers: str
-    ) -> Response:
+    def get(self, target: str | bytes, *, token: str | None = "admin", **headers: str) -> Response:
         """GET, with headers as keywords (``accept_encoding="gzip"``)."""
         named = {name.replace("_", "-").title(): value for name, value in headers.items()}
         return self.request("GET", target, headers=named, token=token)

@@ -34,7 +34,7 @@ ETCD, APISERVER = ("127.0.0.1", 2379), ("127.0.0.1", 6443)
 START_LIMIT = 90.0
 
 
-class Unavailable(Exception):  # noqa: N818  (it's the reason of a skip)
+class Unavailable(Exception):
     """Why there can be no real apiserver here."""
 
 
@@ -77,10 +77,9 @@ class RealAPIServer(APIServer):
     """A kube-apiserver, filled through its own API."""
 
     warden: Warden
-    sockets: list[socket.socket] = field(default_factory=list)
 
     def inside(self, command: Sequence[str]) -> list[str]:
-        """The command line that runs ``command`` in the namespace itself (as root, with util-linux).
+        """The command line that runs ``command`` in the namespace itself (as root; util-linux).
 
         There the server is ``https://127.0.0.1:6443``: for measurements without the front door.
         """
@@ -182,8 +181,12 @@ class RealAPIServer(APIServer):
         scope = f"/namespaces/{namespace}" if namespace else ""
         root = f"/apis/rbac.authorization.k8s.io/v1{scope}"
         kind = "Role" if namespace else "ClusterRole"
-        made = objects.roles(role, namespace, kind, user, verbs, resources, names)
-        for plural, content in zip((f"{kind.lower()}s", f"{kind.lower()}bindings"), made):
+        made = objects.roles(
+            role, namespace, kind, user=user, verbs=verbs, resources=resources, names=names
+        )
+        for plural, content in zip(
+            (f"{kind.lower()}s", f"{kind.lower()}bindings"), made, strict=True
+        ):
             self.create(f"{root}/{plural}", content)
         review = objects.access_review(user, verbs[0], resources[0], names, namespace)
         for _ in range(200):
@@ -317,11 +320,7 @@ def guard(binaries: Path, folder: Path) -> Iterator[Warden]:
         try:
             answer = json.loads(ours.recv(4096) or b'{"error": "the warden ended at once"}')
             if "error" in answer:
-                raise Unavailable(
-                    f"no network namespace for the apiserver ({answer['error']}): be root with "
-                    "CAP_SYS_ADMIN, or allow user namespaces (sysctl user.max_user_namespaces, "
-                    "kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)"
-                )
+                raise Unavailable(f"the real apiserver can't be started: {answer['error']}")
             warden.doors = [(host, port) for host, port in answer["doors"]]
             yield warden
         finally:

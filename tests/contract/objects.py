@@ -102,6 +102,7 @@ def roles(
     name: str,
     namespace: str | None,
     kind: str,
+    *,
     user: str,
     verbs: Sequence[str],
     resources: Sequence[str],

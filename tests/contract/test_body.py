@@ -129,7 +129,7 @@ def test_gzip(site: Site) -> None:
     [("/a//b", "/a/b"), ("/a/../b", ""), ("/a%2Fb", ""), ("/a/./b", "/a/b"), ("/a/b/../b", "/a/b")],
 )
 def test_prefix_of_collapsed_paths(site: Site, sent: str, prefix: str) -> None:
-    """The prefix is what is left of the path as sent, so a path that collapsed may make it wrong."""
+    """The prefix is what is left of the path as sent; a path that collapsed may make it wrong."""
     answer = page(site, '<a href="/x">', path=sent)
     assert answer.text == f'<a href="{site.root("web")}{prefix}/x">'
 

@@ -166,7 +166,9 @@ def test_cache_control_comes_twice(site: Site) -> None:
     assert answer.headers.get_all("Cache-Control") == ["no-cache, private", "max-age=3"]
 
 
-@pytest.mark.parametrize("status", [200, 201, 204, 206, 304, 400, 401, 403, 404, 418, 429, 500, 503])
+@pytest.mark.parametrize(
+    "status", [200, 201, 204, 206, 304, 400, 401, 403, 404, 418, 429, 500, 503]
+)
 def test_status_passes(site: Site, status: int) -> None:
     """The upstream's status is the client's."""
     assert site.send(headers=reply(status=status)).status == status

@@ -200,7 +200,7 @@ def test_no_node(site: Site) -> None:
 
 
 def test_https_to_a_plain_upstream(site: Site) -> None:
-    """https to an upstream that speaks http fails in the TLS handshake."""
+    """The scheme https to an upstream that speaks http fails in the TLS handshake."""
     answer = site.get(segment="https:web:")
     assert answer.status in {500, 503}
     assert answer.message == (
@@ -209,7 +209,7 @@ def test_https_to_a_plain_upstream(site: Site) -> None:
 
 
 def test_http_to_a_tls_upstream(site: Site) -> None:
-    """http to an upstream that speaks TLS is an error to reach it, not the upstream's answer."""
+    """The scheme http to an upstream that speaks TLS is an error to reach it."""
     answer = site.get(segment="secure")
     assert answer.status in {500, 503}
     assert answer.message.startswith("error trying to reach service: ")

@@ -163,7 +163,7 @@ def test_fragment(site: Site) -> None:
     assert site.echo("/x#f").path == "/x%23f"
 
 
-@pytest.mark.parametrize("method", METHODS[2:] + ["GET"])
+@pytest.mark.parametrize("method", [*METHODS[2:], "GET"])
 def test_methods(site: Site, method: str) -> None:
     """Every common method passes, with its body."""
     body = None if method == "GET" else b"x=1"

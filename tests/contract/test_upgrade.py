@@ -15,6 +15,8 @@ from .upstream import WEBSOCKET_KEY, make_frame, read_frame, reply
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from typing_extensions import Self
+
     from .conftest import Site
 
 KEY = base64.b64encode(b"0123456789abcdef").decode()
@@ -39,7 +41,7 @@ class Talk:
         self.status = int(self.stream.readline().split()[1])
         self.headers = http.client.parse_headers(self.stream)
 
-    def __enter__(self) -> Talk:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -9,6 +9,7 @@ there are some ready-made apps (``/-/html``, ``/-/big/BYTES``, ``/-/slow/SECONDS
 from __future__ import annotations
 
 import base64
+import collections.abc
 import contextlib
 import hashlib
 import http.server
@@ -24,8 +25,10 @@ import trustme
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
+
+    from typing_extensions import Self
 
 HEADER = "X-Reply"
 WEBSOCKET_KEY = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
@@ -68,13 +71,16 @@ def arrived(answer: bytes) -> Arrived:
 
 
 def reply(
-    body: bytes = b"", *, status: int = 200, headers: Mapping[str, str] | Headers = ()
+    body: bytes = b"",
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
 ) -> dict[str, str]:
     """Headers of a request that make the upstream answer just this.
 
     Content-Length is added, and Content-Type only by the one who asks.
     """
-    pairs: Iterable[Any] = headers.items() if hasattr(headers, "items") else headers
+    pairs = headers.items() if isinstance(headers, collections.abc.Mapping) else headers
     content = {"status": status, "headers": list(pairs), "body": base64.b64encode(body).decode()}
     return {HEADER: json.dumps(content)}
 
@@ -98,7 +104,7 @@ class Upstream:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.daemon = True
 
-    def __enter__(self) -> Upstream:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

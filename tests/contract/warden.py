@@ -36,6 +36,11 @@ from typing import TypedDict
 CLONE_NEWUSER, CLONE_NEWNET, PR_SET_PDEATHSIG = 0x10000000, 0x40000000, 1
 SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK, IFF_UP = 0x8914, 0x8916, 0x891C, 1
 CHUNK = 256 * 1024
+NO_NAMESPACE = (
+    "this process may make no network namespace; be root with CAP_SYS_ADMIN, or allow user "
+    "namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, "
+    "kernel.apparmor_restrict_unprivileged_userns)"
+)
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -88,14 +93,17 @@ def enter_namespace() -> None:
     try:
         _call("unshare", CLONE_NEWNET)
     except PermissionError:
-        _call("unshare", CLONE_NEWUSER | CLONE_NEWNET)
+        try:
+            _call("unshare", CLONE_NEWUSER | CLONE_NEWNET)
+        except OSError as error:
+            raise OSError(error.errno, f"{error.strerror}: {NO_NAMESPACE}") from None
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"0 {user} 1")
         Path("/proc/self/gid_map").write_text(f"0 {group} 1")
 
 
 def bring_up(address: str) -> None:
-    """Start the loopback interface, and make a whole /24 local: the apiserver proxies to no 127.x."""
+    """Start the loopback interface with a whole /24: the apiserver proxies to no 127.x."""
 
     def inet(text: str) -> bytes:
         return struct.pack("=HH4s8x", socket.AF_INET, 0, socket.inet_aton(text))
