@@ -33,15 +33,15 @@ def check_server(server: str, *, source: str) -> tuple[str, str]:
     Raises:
         InvalidConfig: no host, a password in it, a wrong scheme or port.
     """
-    if "@" in server.split("//", 1)[-1].split("/", 1)[0]:
+    match = _URL.fullmatch(server)
+    authority = _AUTHORITY.fullmatch(match["authority"]) if match else None
+    if "@" in server and authority is None:
         # Before anything that shows the server: what is before the @ is a secret.
         raise InvalidConfig(
             f"the server from {source} holds a user name or password; "
             "leave out what is before the @ and use a kubeconfig user"
         )
-    match = _URL.fullmatch(server)
-    authority = _AUTHORITY.fullmatch(match["authority"]) if match else None
-    if not match or not authority or _UNSAFE.search(server):
+    if match is None or authority is None or _UNSAFE.search(server):
         raise InvalidConfig(
             f"server {server!r} from {source} is not a URL; write it like https://HOST:6443"
         )
@@ -90,5 +90,5 @@ def takes_credentials(base_url: str) -> bool:
 
 
 def mask_password(url: str) -> str:
-    """A URL that may be shown: its password is `***`."""
-    return re.sub(r"^([^/]*//[^/?#@:]*):[^/?#]*@", r"\1:***@", url)
+    """A URL that may be shown: whatever may be its password is `***`."""
+    return re.sub(r"^((?:[^:/@]*://)?[^:@]*):(?!//).*@", r"\1:***@", url, flags=re.DOTALL)
