@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+def shown(text: object, limit: int = 120) -> str:
+    """A value as messages show it: quoted, printable, and no longer than one line can take."""
+    text = text if isinstance(text, str) else repr(text)[: limit + 1]
+    return repr(text) if len(text) <= limit else f"{text[:limit]!r}…"
+
+
 class ProxyURLsError(Exception):
     """The root of the tree. Never raised itself."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from proxyurls.errors import InvalidSegment, InvalidTarget
+from proxyurls.errors import InvalidSegment, InvalidTarget, shown
 from proxyurls.value import Value
 
 FORMS = "NAME, NAME:PORT, https:NAME: or https:NAME:PORT"
@@ -53,8 +53,11 @@ class NameSegment(Value):
 
     def __init__(self, name: str, port: str = "", scheme: str = "") -> None:
         if not name or ":" in name or ":" in port or scheme not in SCHEMES:
-            text = f"{scheme}:{name}:{port}"
-            raise _refusal(text, text.split(":"))
+            raise InvalidSegment(
+                f"no name segment has name {shown(name)}, port {shown(port)} and scheme "
+                f"{shown(scheme)}: the name is not empty, no part holds a colon, and the scheme "
+                "is http, https or empty"
+            )
         self._name = name
         self._port = port
         self._scheme = scheme
@@ -130,12 +133,12 @@ def join_segment(name: str, port: object, scheme: str | None) -> str:
 
 def _refusal(text: str, parts: list[str]) -> InvalidSegment:
     """Say why the apiserver would refuse this segment, where, and what to type instead."""
-    head = f"invalid name segment {text!r}"
+    head = f"invalid name segment {shown(text)}"
     if len(parts) > _THREE_PARTS:
         start = len(":".join(parts[:_THREE_PARTS]))
         return InvalidSegment(
             f"{head}: it has {len(parts)} parts and three are the most "
-            f"(too much from character {start + 1}, {text[start:]!r}); type {FORMS}",
+            f"(too much from character {start + 1}, {shown(text[start:])}); type {FORMS}",
             text=text,
             span=(start, len(text)),
         )
@@ -146,15 +149,15 @@ def _refusal(text: str, parts: list[str]) -> InvalidSegment:
         instead = join_segment(name or "NAME", port, lower if known else "")
         rule = "is written in lower case" if known else "can only be http or https"
         return InvalidSegment(
-            f"{head}: the scheme {scheme!r} (characters 1 to {len(scheme)}) {rule}; "
-            f"did you mean {instead!r}?",
+            f"{head}: the scheme {shown(scheme)} (characters 1 to {len(scheme)}) {rule}; "
+            f"did you mean {shown(instead)}?",
             text=text,
             span=(0, len(scheme)),
         )
     start = len(scheme) + 1 if len(parts) == _THREE_PARTS else 0
     remedy = f"type {FORMS}"
     if ":" in text and name == "":
-        remedy = f"did you mean {join_segment('NAME', port, scheme)!r}?"
+        remedy = f"did you mean {shown(join_segment('NAME', port, scheme))}?"
     return InvalidSegment(
         f"{head}: the name is missing (at character {start + 1}); {remedy}",
         text=text,
@@ -166,13 +169,14 @@ def check_name(kind: str, name: str) -> None:
     """Refuse a name that no object of this kind can have.
 
     Args:
-        kind: "service", "namespace" (RFC 1123 labels), "pod" or "node" (RFC 1123 subdomains).
+        kind: "service", "namespace" or, for a part of a DNS domain, "domain" (RFC 1123 labels);
+            "pod" or "node" (RFC 1123 subdomains).
         name: the name.
 
     Raises:
         InvalidTarget: with the rule that it breaks and, if there is one, the likely name.
     """
-    label = kind in ("service", "namespace")
+    label = kind in ("service", "namespace", "domain")
     limit = LABEL_LIMIT if label else _SUBDOMAIN_LIMIT
     pattern = _LABEL if label else _SUBDOMAIN
     if len(name) <= limit and pattern.fullmatch(name):
@@ -182,10 +186,18 @@ def check_name(kind: str, name: str) -> None:
         raise InvalidTarget(f"the {kind} name is empty; {instead}", text=name, span=(0, 0))
     if len(name) > limit:
         raise InvalidTarget(
-            f"invalid {kind} name {_shorten(name)!r}: it has {len(name)} characters "
+            f"invalid {kind} name {shown(name)}: it has {len(name)} characters "
             f"and {limit} are the most",
             text=name,
             span=(limit, len(name)),
+        )
+    if kind == "service" and all(map(_LABEL.fullmatch, name.split("."))):
+        parts = name.split(".")
+        raise InvalidTarget(
+            f"invalid service name {name!r}: '.' (at character {len(parts[0]) + 1}) can't stand in "
+            f"it; did you mean service {parts[0]!r} in namespace {parts[1]!r}?",
+            text=name,
+            span=(len(parts[0]), len(parts[0]) + 1),
         )
     start, end = _first_wrong(name, "-" if label else "-.")
     allowed = "lower-case letters, digits and '-'" + ("" if label else " and '.'")
@@ -195,7 +207,7 @@ def check_name(kind: str, name: str) -> None:
     close = name.isascii() and pattern.fullmatch(guess)
     remedy = f"did you mean {guess!r}?" if close else f"type the {kind}'s name"
     raise InvalidTarget(
-        f"invalid {kind} name {name!r}: {name[start:end]!r} (at character {start + 1}) "
+        f"invalid {kind} name {shown(name)}: {name[start:end]!r} (at character {start + 1}) "
         f"can't stand there, it takes {allowed}, with a letter or digit at {ends} (RFC 1123); "
         f"{remedy}",
         text=name,
@@ -239,13 +251,14 @@ def check_port(kind: str, port: int | str) -> int | str:
                 return int(port)
         elif kind == "service" and len(port) <= _PORT_NAME_LIMIT and _PORT_NAME.fullmatch(port):
             return port
-    raise InvalidTarget(_port_refusal(kind, port), text=str(port), span=(0, len(str(port))))
+    # Not str(): Python refuses to write numbers of thousands of digits.
+    text = port if isinstance(port, str) else repr(port) if port in range(-9999, 999999) else "…"
+    raise InvalidTarget(_port_refusal(kind, text), text=text, span=(0, len(text)))
 
 
-def _port_refusal(kind: str, port: object) -> str:
-    text = str(port)
-    head = f"invalid {kind} port {_shorten(text)!r}"
-    if text.lstrip("-").isdigit() and text.isascii():
+def _port_refusal(kind: str, text: str) -> str:
+    head = f"invalid {kind} port {shown(text)}"
+    if text == "…" or (text.lstrip("-").isdigit() and text.isascii()):
         stripped = text.lstrip("0")
         if text[0] == "0" and stripped and len(stripped) < 6 and int(stripped) <= PORT_LIMIT:
             return f"{head}: a port number has no leading zero; did you mean {stripped!r}?"
@@ -276,11 +289,8 @@ def check_scheme(scheme: str) -> str:
     guess = str(scheme).lower()
     remedy = f"did you mean {guess!r}?" if guess in ("http", "https") else "type http or https"
     raise InvalidTarget(
-        f"invalid scheme {scheme!r}: the apiserver knows http and https, in lower case; {remedy}",
+        f"invalid scheme {shown(scheme)}: the apiserver knows http and https, in lower case; "
+        f"{remedy}",
         text=str(scheme),
         span=(0, len(str(scheme))),
     )
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= 80 else f"{text[:60]}…"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from proxyurls.errors import InvalidSuffix
+from proxyurls.errors import InvalidSuffix, shown
 from proxyurls.value import Value
 
 TYPE_CHECKING = False
@@ -35,6 +35,9 @@ _PARTS = re.compile(r"([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 # The apiserver puts the path into a header, X-Forwarded-Uri: a tab may stand there, these not.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# Browsers drop tab, newline and white space at the ends.
+_DROPPED = re.compile(r"[\x00-\x20\x7f]")
+_DECODINGS = 10
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -106,8 +109,8 @@ def clean(suffix: str) -> str:
     lone = _SURROGATE.search(suffix)
     if lone:
         raise InvalidSuffix(
-            f"invalid suffix {suffix!r}: {lone[0]!r} (at character {lone.start() + 1}) is half a "
-            "character; percent-encode the byte that you mean, as in %FF",
+            f"invalid suffix {shown(suffix)}: {lone[0]!r} (at character {lone.start() + 1}) is "
+            "half a character; percent-encode the byte that you mean, as in %FF",
             text=suffix,
             span=lone.span(),
         )
@@ -136,36 +139,51 @@ def _unquote(text: str) -> str:
 
 
 def _refuse_leaving(path: str, suffix: str) -> None:
-    """Refuse a path that climbs above its start, however often somebody decodes it.
+    """Refuse a path that climbs above its start, whoever decodes it and in whatever order.
 
-    The apiserver decodes once, but a load balancer in front of it or a client may decode,
-    take a backslash for a slash or drop control characters as well, and a wrong guess here
-    would turn an appended suffix into a way to read Secrets.
+    The apiserver decodes once and then resolves dots; a browser takes %2e for a dot but not %2F
+    for a slash, and a backslash for a slash; a load balancer may decode a second time. A wrong
+    guess would turn an appended suffix into a way to read Secrets, so each segment counts
+    for the worst that any of them could make of it.
     """
-    seen = path
     control = _CONTROL.search(_unquote(path))
     if control:
         raise InvalidSuffix(
-            f"invalid suffix {suffix!r}: its path holds the control character "
+            f"invalid suffix {shown(suffix)}: its path holds the control character "
             f"%{ord(control[0]):02X}, to which the apiserver answers with status 500; leave it out",
             text=suffix,
             span=(0, len(suffix)),
         )
-    while True:
-        depth = 0
-        for part in re.sub(r"[\x00-\x20\x7f]", "", seen).replace("\\", "/").split("/"):
-            depth += -1 if part == ".." else part not in ("", ".")
-            if depth < 0:
-                raise InvalidSuffix(
-                    f"invalid suffix {suffix!r}: its '..' climbs above the target's /proxy/; "
-                    "type the path from the app's own root",
-                    text=suffix,
-                    span=(0, len(suffix)),
-                )
-        decoded = _unquote(seen)
-        if decoded == seen:
-            return
-        seen = decoded
+    depth = 0
+    for segment in path.split("/"):
+        parts = _decode_fully(segment, suffix).replace("\\", "/").split("/")
+        climbs = parts.count("..")
+        if climbs:
+            depth -= climbs
+        elif any(part not in ("", ".") for part in parts):
+            depth += 1
+        if depth < 0:
+            raise InvalidSuffix(
+                f"invalid suffix {shown(suffix)}: its '..' can climb above the target's /proxy/; "
+                "type the path from the app's own root",
+                text=suffix,
+                span=(0, len(suffix)),
+            )
+
+
+def _decode_fully(segment: str, suffix: str) -> str:
+    """A segment decoded until nothing is left to decode, without what clients drop."""
+    for _ in range(_DECODINGS):
+        decoded = _unquote(segment)
+        if decoded == segment:
+            return _DROPPED.sub("", decoded)
+        segment = decoded
+    raise InvalidSuffix(
+        f"invalid suffix {shown(suffix)}: it is percent-encoded more than "
+        f"{_DECODINGS - 1} times over; encode it once",
+        text=suffix,
+        span=(0, len(suffix)),
+    )
 
 
 def with_query(suffix: str, query: Query) -> str:
@@ -185,10 +203,13 @@ def with_query(suffix: str, query: Query) -> str:
     >>> with_query("d?from=now", {"q": "a&b", "n": [1, 2]})
     '/d?from=now&q=a%26b&n=1&n=2'
     """
-    pairs = query.items() if hasattr(query, "items") else query
+    if isinstance(query, (str, bytes)):
+        raise InvalidSuffix(
+            f"invalid query {shown(query)}: it takes pairs or a mapping; text goes into the suffix"
+        )
     encoded = []
-    for key, value in pairs:
-        values = [value] if isinstance(value, (str, int, float)) else value
+    for key, value in query.items() if hasattr(query, "items") else query:
+        values = value if isinstance(value, (list, tuple)) else (value,)
         encoded += [f"{_quote_pair(key)}={_quote_pair(item)}" for item in values]
     path, old, fragment = split(clean(suffix))
     joined = "&".join(part for part in (old[1:], *encoded) if part)
@@ -198,13 +219,13 @@ def with_query(suffix: str, query: Query) -> str:
 def _quote_pair(raw: object) -> str:
     if isinstance(raw, bool) or not isinstance(raw, (str, int, float)):
         raise InvalidSuffix(
-            f"invalid query value {raw!r}: it takes text or a number; "
+            f"invalid query value {shown(raw)}: it takes text or a number; "
             "write true and false as text, as the app expects them"
         )
     text = str(raw)
     if _SURROGATE.search(text):
         raise InvalidSuffix(
-            f"invalid query value {raw!r}: it holds half a character; "
+            f"invalid query value {shown(raw)}: it holds half a character; "
             "percent-encode the byte that you mean in the suffix itself, as in %FF",
             text=text,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxyurls.errors import InvalidTarget
+from proxyurls.errors import InvalidTarget, shown
 from proxyurls.segment import NameSegment, check_name, check_port, check_scheme, join_segment
 from proxyurls.suffix import clean, with_query
 from proxyurls.value import Value
@@ -42,13 +42,14 @@ class Target(Value):
     ) -> None:
         if kind not in KINDS:
             raise InvalidTarget(
-                f"invalid kind {kind!r}: the apiserver proxies to a service, pod or node", text=kind
+                f"invalid kind {shown(kind)}: the apiserver proxies to a service, pod or node",
+                text=kind,
             )
         check_name(kind, name)
         if kind == "node":
             if namespace is not None:
                 raise InvalidTarget(
-                    f"a node has no namespace, so node {name!r} can't be in {namespace!r}; "
+                    f"a node has no namespace, so node {name!r} can't be in {shown(namespace)}; "
                     "leave the namespace out",
                     text=namespace,
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from proxyurls.errors import InvalidInput, InvalidTarget, InvalidURL
+from proxyurls.errors import InvalidInput, InvalidTarget, InvalidURL, shown
 from proxyurls.segment import LABEL, LABEL_LIMIT, PORT_LIMIT, check_name, split_segment
 from proxyurls.suffix import COMMON, clean
 from proxyurls.target import Target
@@ -14,9 +14,10 @@ from proxyurls.value import Value
 # fragment have no place in it. Backslashes and white space are left to no one's guess.
 _SERVER = re.compile(
     r"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://"
-    r"(?P<host>\[[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?\]|[^\s\x00-\x1f\x7f/?#@:\[\]\\]+)"
+    r"(?P<host>\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*))"
     r"(?::(?P<port>[0-9]{1,5}))?"
-    r"(?P<path>(?:/[^\s\x00-\x1f\x7f/?#\\]*)*)"
+    r"(?P<path>(?:/[A-Za-z0-9\-._~!$&'()*+,;=:@%]*)*)",
+    re.ASCII,
 )
 _PROXY = re.compile(
     r"(?P<server>[^?#]*?)/api/v1/"
@@ -38,11 +39,12 @@ _REMOVED = re.compile(
     re.DOTALL,
 )
 _CLUSTER_URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[^/?#:@\[\]]*)(?::(?P<port>[^/?#]*))?(?P<suffix>(?:[/?#].*)?)",
+    r"(?P<scheme>https?)://(?P<host>[^/?#:@\[\]]*)(?::(?P<port>[^/?#@]*))?(?P<suffix>(?:[/?#].*)?)",
     re.DOTALL,
 )
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _PORTS = {"http": 80, "https": 443}
+_TYPE_SERVER = "type https://HOST:PORT"
 _FORM = "SERVER/api/v1/namespaces/NAMESPACE/services/NAME/proxy/…"
 
 
@@ -69,43 +71,58 @@ def check_server(server: str) -> str:
         InvalidURL: with what is wrong. A password in it is not repeated.
     """
     match = _SERVER.fullmatch(server)
-    if match and (match["port"] is None or int(match["port"]) <= 65535):
-        if "/." not in server or not re.search(r"/\.\.?(?:/|$)", match["path"]):
-            return server
+    if match is None or (match["port"] and int(match["port"]) > PORT_LIMIT):
+        raise InvalidURL(_server_refusal(server), text=None if "@" in server else server)
+    if match["host"][0] == "[" and not _is_ipv6(match["host"]):
         raise InvalidURL(
-            f"invalid server {server!r}: its path holds a dot segment, which clients resolve; "
-            "write the path that is meant",
+            f"invalid server {shown(server)}: {match['host']} is no IPv6 address", text=server
+        )
+    if "@" in match["path"]:
+        raise InvalidURL(_server_refusal(server))
+    path = match["path"].lower().replace("%2e", ".")
+    if "/." in path and re.search(r"/\.\.?(?:/|$)", path):
+        raise InvalidURL(
+            f"invalid server {shown(server)}: its path holds a dot segment, which clients "
+            "resolve; write the path that is meant",
             text=server,
         )
-    raise InvalidURL(_server_refusal(server), text=None if "@" in server else server)
+    return server
+
+
+def _is_ipv6(host: str) -> bool:
+    import ipaddress
+
+    try:
+        ipaddress.IPv6Address(host[1:-1].partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _server_refusal(server: str) -> str:
-    if "@" in re.split(r"[/?#]", server.partition("://")[2] or server)[0]:
+    if "@" in server:  # wherever it stands: an unencoded "/" or "#" may belong to the password
         return (
-            "the server URL holds a user name or password before '@'; leave it out and use a "
-            "kubeconfig's user or --token (it is not shown here)"
+            "the server URL holds an '@', so maybe a user name and password; leave them out and "
+            "use a kubeconfig's user or --token (the URL is not shown here)"
         )
-    head = f"invalid server {server!r}"
+    head = f"invalid server {shown(server)}"
     if re.match(r"[Hh][Tt][Tt][Pp][Ss]?:", server) is None:
         scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)", server)
         if scheme:
-            return f"{head}: the scheme is http or https, not {scheme[0]!r}"
+            return f"{head}: the scheme is http or https, not {shown(scheme[0])}"
         guess = f"https://{server.lstrip('/')}"
-        remedy = (
-            f"did you mean {guess!r}?" if _SERVER.fullmatch(guess) else "type https://HOST:PORT"
-        )
+        remedy = "did you mean " + shown(guess) + "?" if _SERVER.fullmatch(guess) else _TYPE_SERVER
         return f"{head}: it has no scheme; {remedy}"
     if re.search(r"[?#]", server):
-        return f"{head}: a server has no query or fragment; type https://HOST:PORT"
-    if re.search(r":[0-9]+(?:/|$)", server) and _SERVER.fullmatch(
-        re.sub(r":[0-9]+(?=/|$)", "", server)
-    ):
-        return f"{head}: a port number is from 0 to 65535"
-    bare = re.match(r"[Hh][Tt][Tt][Pp][Ss]?://([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[^/]*)", server)
+        return f"{head}: a server has no query or fragment; {_TYPE_SERVER}"
+    if _SERVER.fullmatch(re.sub(r":[0-9]+(?=/|$)", "", server)):
+        return f"{head}: a port number is from 0 to {PORT_LIMIT}"
+    bare = re.match(
+        r"[Hh][Tt][Tt][Pp][Ss]?://([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)", server
+    )
     if bare:
         return f"{head}: an IPv6 address stands in brackets, as in https://[{bare[1]}]"
-    return f"{head}: it is no URL of a host; type https://HOST:PORT"
+    return f"{head}: it is no URL of a host; {_TYPE_SERVER}"
 
 
 class ProxyURL(Value):
@@ -126,7 +143,7 @@ class ProxyURL(Value):
 
     def __init__(self, server: str, target: Target, suffix: str = "") -> None:
         server = server.rstrip("/")
-        if server[:1] == "/":
+        if server[:1] == "/" and server[:2] != "//":
             check_server(f"https://host{server}")
         elif server:
             check_server(server)
@@ -193,8 +210,7 @@ def parse_url(url: str) -> ProxyURL:
         ):
             target = Target._service(name, namespace, int(port) if port else None, scheme)  # noqa: SLF001
             return ProxyURL._of(server, target, suffix if len(suffix) > 1 else "")  # noqa: SLF001
-    match = _REMOVED.fullmatch(url) if "/api/v1/proxy/" in url else _PROXY.fullmatch(url)
-    match = match or _PROXY.fullmatch(url)
+    match = _match(url)
     if match is None:
         raise InvalidURL(_url_refusal(url), text=None if "@" in url else url)
     server, namespace, kind, segment, suffix = match.groups()
@@ -206,7 +222,17 @@ def parse_url(url: str) -> ProxyURL:
 
 def is_removed_form(url: str) -> bool:
     """Whether a URL has the form ``/api/v1/proxy/…``, which Kubernetes 1.10 removed."""
-    return "/api/v1/proxy/" in url and _REMOVED.fullmatch(url) is not None
+    match = _match(url)
+    return match is not None and match.re is _REMOVED
+
+
+def _match(url: str) -> re.Match[str] | None:
+    """A URL of either form; where both fit, the one that begins first, as the other is a suffix."""
+    modern = _PROXY.fullmatch(url)
+    removed = _REMOVED.fullmatch(url) if "/api/v1/proxy/" in url else None
+    if removed and (modern is None or len(removed["server"]) < len(modern["server"])):
+        return removed
+    return modern
 
 
 def _decode(text: str) -> str:
@@ -217,11 +243,12 @@ def _decode(text: str) -> str:
 
 
 def _url_refusal(url: str) -> str:
-    if "@" in re.split(r"[/?#]", url.partition("://")[2])[0]:
+    if "@" in url.partition("/api/")[0]:
         return _server_refusal(url)
-    shown = url if len(url) <= 200 else f"{url[:200]}…"
-    head = f"not a proxy URL: {shown!r}"
+    head = f"not a proxy URL: {shown(url, 200)}"
     path = re.split(r"[?#]", url)[0]
+    if not path.isprintable():
+        return f"{head}; it has the form {_FORM}"
     node = re.search(r"/api/v1/namespaces/[^/]*/nodes/([^/]+)", path)
     if node:
         return f"{head}: a node has no namespace; type …/api/v1/nodes/{node[1]}/proxy/"
@@ -234,8 +261,8 @@ def _url_refusal(url: str) -> str:
     rest = re.search(r"(/api/v1/(?:namespaces/[^/]*/(?:services|pods)|nodes)/[^/]+)/?(.*)$", path)
     if rest:
         return f"{head}: /proxy is missing behind the name; type …{rest[1]}/proxy/{rest[2]}"
-    if re.match(r"https?://[^/?#]+", url) and ".svc" in url.split("/")[2]:
-        return f"{head}: it is an in-cluster URL; from_cluster_url and `proxyurls url` take those"
+    if re.match(r"https?://[^/?#]+\.svc[.:/]", url):
+        return f"{head}: it is an in-cluster URL, which from_cluster_url takes"
     return f"{head}; it has the form {_FORM}"
 
 
@@ -258,33 +285,27 @@ def from_cluster_url(url: str) -> tuple[Target, str]:
     >>> from_cluster_url("http://grafana.monitoring.svc:3000/d/x?y")
     (Target('service', 'grafana', 'monitoring', 3000, None), '/d/x?y')
     """
+    quoted = "(a URL with '@', not shown)" if "@" in url else shown(url, 200)
     match = _CLUSTER_URL.fullmatch(url)
     if match is None:
-        if "@" in url:
-            raise InvalidURL(_server_refusal(url))
-        raise InvalidURL(
-            f"not an in-cluster URL: {url!r}; type http://NAME.NAMESPACE.svc:PORT/…", text=url
-        )
+        raise InvalidURL(f"not an in-cluster URL: {quoted}; type http://NAME.NAMESPACE.svc:PORT/…")
     scheme, host, port, suffix = match.groups()
     labels = host.removesuffix(".").split(".")
     if len(labels) > 2 and labels[2] != "svc":
-        parts = "service" if "svc" in labels else labels[2]
-        hint = (
-            f"it is a pod's name behind a service; type pod/{labels[0]} with -n"
-            if "svc" in labels
-            else "it takes NAME.NAMESPACE.svc and a domain"
-        )
-        raise InvalidURL(
-            f"not an in-cluster URL of a service: {url!r} ({parts!r} in its host); {hint}", text=url
-        )
+        why = "its host has the form NAME.NAMESPACE.svc and a domain"
+        if "svc" in labels:
+            why = "it names a pod behind a service; type pod/NAME for the pod"
+        raise InvalidURL(f"not an in-cluster URL of a service: {quoted}; {why}")
     name, namespace = labels[0], labels[1] if len(labels) > 1 else "default"
-    number = port or _PORTS[scheme]
-    if isinstance(number, str) and not (number.isascii() and number.isdigit()):
-        raise InvalidTarget(f"invalid port {number!r} in {url!r}: a URL's port is a number")
+    number: int | str = port or _PORTS[scheme]
+    if port and not (port.isascii() and port.isdigit()):
+        raise InvalidTarget(f"invalid port in {quoted}: a URL's port is a number")
     try:
+        for label in labels[2:]:
+            check_name("domain", label)
         target = Target("service", name, namespace, number, "https" if scheme == "https" else None)
     except InvalidInput as error:
-        raise type(error)(f"{error} (in {url!r})", text=url) from None
+        raise type(error)(f"{error} (in {quoted})", text=error.text, span=error.span) from None
     return target, clean(suffix)
 
 
@@ -305,11 +326,11 @@ def to_cluster_url(target: Target, suffix: str = "", *, domain: str = "cluster.l
     """
     if target.kind != "service" or not isinstance(target.port, int):
         raise InvalidTarget(
-            f"{target.kind} segment {str(target.segment)!r} has no in-cluster URL: "
+            f"{target.kind} segment {shown(str(target.segment))} has no in-cluster URL: "
             "that takes a service and a port number"
         )
     for label in domain.split("."):
-        check_name("service", label)
+        check_name("domain", label)
     scheme = target.scheme or "http"
     port = "" if target.port == _PORTS[scheme] else f":{target.port}"
     return f"{scheme}://{target.name}.{target.namespace}.svc.{domain}{port}{clean(suffix) or '/'}"

@@ -20,7 +20,19 @@ class Value:
         return ()
 
     def _order(self) -> tuple[str, ...]:
-        return tuple("" if field is None else str(field) for field in self._fields())
+        keys: list[str] = []
+        for field in self._fields():
+            if isinstance(field, Value):
+                keys += field._order()  # noqa: SLF001  (its own class)
+            else:  # numbers by their size, and what is missing first
+                keys.append(
+                    ""
+                    if field is None
+                    else str(field).rjust(5)
+                    if isinstance(field, int)
+                    else str(field)
+                )
+        return tuple(keys)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

@@ -1,0 +1,5 @@
+"""``python -m proxyurls``."""
+
+from proxyurls.cli import main
+
+raise SystemExit(main())
