@@ -104,7 +104,10 @@ class APIServer(ABC):
 
     @abstractmethod
     def listen(self) -> socket.socket:
-        """A socket that listens where the server will proxy to: serve an upstream on it."""
+        """A socket that listens where the server will proxy to: serve an upstream on it.
+
+        A server that allows no loopback address to be proxied to may allow these ones.
+        """
 
     @abstractmethod
     def add_namespace(self, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import time
 from typing import TYPE_CHECKING
 
@@ -188,6 +189,18 @@ def test_redirects_are_not_followed(site: Site) -> None:
 def test_big_bodies(site: Site) -> None:
     """Eight megabytes come whole."""
     assert len(site.get(f"/-/big/{8 << 20}").body) == 8 << 20
+
+
+def test_long_uploads(site: Site) -> None:
+    """Eight megabytes arrive whole."""
+    assert site.send("/-/count", method="POST", body=bytes(8 << 20)).text == str(8 << 20)
+
+
+def test_answers_that_break_off(site: Site) -> None:
+    """An answer that breaks off comes with its status and length, and ends short of it."""
+    with pytest.raises(http.client.IncompleteRead) as short:
+        site.get("/-/cut/100000")
+    assert len(short.value.partial) < 200_000
 
 
 def test_events_stream(site: Site) -> None:

@@ -3,7 +3,9 @@
 By default an upstream echoes: the answer is JSON that says what arrived. What else it does,
 the request says: with the headers of :func:`reply` it answers just that, and below ``/-/``
 there are some ready-made apps (``/-/html``, ``/-/big/BYTES``, ``/-/slow/SECONDS``,
-``/-/sse/EVENTS``, ``/-/redirect/STATUS?LOCATION``). A WebSocket echoes every message.
+``/-/sse/EVENTS``, ``/-/redirect/STATUS?LOCATION``, ``/-/cut/BYTES`` which promises twice as
+much, and ``/-/count`` which tells how long the body was and keeps none of it). A WebSocket
+echoes every message.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import trustme
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -163,9 +165,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         # self.path isn't it: http.server collapses slashes at its start
         target = self.raw_requestline.split(b" ")[1].decode("iso-8859-1")
-        seen = Arrived(self.command, target, list(self.headers.items()), self.body())
+        pieces = self.pieces()
+        length = sum(map(len, pieces)) if target == "/-/count" else 0
+        seen = Arrived(self.command, target, list(self.headers.items()), b"".join(pieces))
         self.server.requests.append(seen)
-        if "websocket" in self.headers.get("Upgrade", "").lower():
+        if target == "/-/count":
+            self.answer(str(length).encode(), [("Content-Type", "text/plain")])
+        elif "websocket" in self.headers.get("Upgrade", "").lower():
             self.websocket()
         elif HEADER in self.headers:
             told = json.loads(self.headers[HEADER])
@@ -184,15 +190,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             )
         self.wfile.flush()
 
-    def body(self) -> bytes:
-        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        chunks = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            chunks.append(self.rfile.read(size))
+    def pieces(self) -> Iterator[bytes]:
+        """The body, piece by piece."""
+        if "chunked" in self.headers.get("Transfer-Encoding", ""):
+            while size := int(self.rfile.readline().split(b";")[0], 16):
+                yield self.rfile.read(size)
+                self.rfile.readline()
             self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(chunks)
+            return
+        size = int(self.headers.get("Content-Length", 0))
+        while size and (piece := self.rfile.read(min(size, 1 << 20))):
+            size -= len(piece)
+            yield piece
 
     def answer(
         self, body: bytes, headers: Iterable[tuple[str, str]] = (), status: int = 200
@@ -218,17 +227,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(float(argument))
             self.answer(b"at last", [("Content-Type", "text/plain")])
         elif name == "big":
-            self.big(int(argument))
+            self.big(int(argument), promised=int(argument))
+        elif name == "cut":
+            self.big(int(argument), promised=2 * int(argument))
+            self.close_connection = True
         elif name == "sse":
             self.events(int(argument))
         else:
             return False
         return True
 
-    def big(self, size: int) -> None:
+    def big(self, size: int, *, promised: int) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "application/octet-stream")
-        self.send_header("Content-Length", str(size))
+        self.send_header("Content-Length", str(promised))
         self.end_headers()
         block = bytes(1 << 20)
         while size > 0:

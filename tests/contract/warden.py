@@ -92,7 +92,7 @@ def enter_namespace() -> None:
     user, group = os.geteuid(), os.getegid()
     try:
         _call("unshare", CLONE_NEWNET)
-    except PermissionError:
+    except OSError:
         try:
             _call("unshare", CLONE_NEWUSER | CLONE_NEWNET)
         except OSError as error:
