@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from config.kubeconfigs import one_context
 
+from config.kubeconfigs import one_context
 from proxyurls.config import load_kubeconfig, yamlfile
 from proxyurls.errors import ConfigNotFound, InvalidConfig
 
 if TYPE_CHECKING:
     from config.conftest import Load
 
-SECRET = "hunter2hunter2"  # noqa: S105
+SECRET = "hunter2hunter2"
 
 # content, line (or None), what the message says
 BROKEN: list[tuple[bytes, int | None, str]] = [
@@ -34,6 +34,7 @@ BROKEN: list[tuple[bytes, int | None, str]] = [
     (b"ok: 1\nbad: \xff\xfehunter2hunter2", 2, "not UTF-8 text"),
     (b"ok: 1\nbad: \x01", 2, "control characters are not allowed"),
     (b"a: !!bool hunter2hunter2", None, "holds a YAML value that can't be read"),
+    (b"[" * 50_000, None, ""),
     (b"a: 2001-99-99", None, "holds a YAML value that can't be read"),
     (b"kind: Pod\napiVersion: v1", None, "kind 'Pod'"),
     (b"kind: Config\napiVersion: v2", None, "apiVersion 'v2'"),
@@ -155,7 +156,7 @@ def test_five_megabytes(tmp_path: Path) -> None:
     path = tmp_path / "kubeconfig"
     padding = "A" * 4000
     entries = "".join(
-        f"- name: c{number}\n  cluster: {{server: https://h:1, certificate-authority-data: {padding}}}\n"
+        f"- name: c{number}\n  cluster: {{certificate-authority-data: {padding}}}\n"
         for number in range(1300)
     )
     path.write_text(f"clusters:\n{entries}")
@@ -196,6 +197,15 @@ def test_unreadable_file(tmp_path: Path) -> None:
         command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=_child_env())
     assert done.stdout.strip() == f"--kubeconfig {path} can't be read: Permission denied"
+
+
+def test_a_file_that_fails_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("builtins.open", fail)
+    with pytest.raises(InvalidConfig, match=r"--kubeconfig /x can't be read: Input/output error"):
+        load_kubeconfig("/x", environ={})
 
 
 def _child_env() -> dict[str, str]:
@@ -241,7 +251,7 @@ def test_relative_paths_count_from_their_own_file(
     assert kube.clusters["clu"].ca_file == str(folder / "ca")
     assert seen.client_certificate == str(folder / "pki" / "c.crt")
     assert seen.client_key == str(tmp_path / "c.key")
-    assert seen.token_file == "/abs/token"  # noqa: S105
+    assert seen.token_file == "/abs/token"
     assert seen.exec is not None
     assert seen.exec.command == str(folder / "bin" / "plugin")
 

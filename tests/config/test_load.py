@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import pickle
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from config.kubeconfigs import one_context
 
+from config.kubeconfigs import one_context
 from proxyurls.config import load_config
 from proxyurls.errors import ConfigNotFound, InvalidConfig
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from config.conftest import Load
 
 V1 = "client.authentication.k8s.io/v1"
@@ -122,9 +123,9 @@ def test_what_a_context_names_must_exist_unless_a_flag_replaces_it(load: Load) -
             "current-context": "ctx",
         }
     )
-    with pytest.raises(InvalidConfig, match='cluster "gone" does not exist .*context "ctx"'):
+    with pytest.raises(InvalidConfig, match=r'cluster "gone" does not exist .*context "ctx"'):
         load(text)
-    with pytest.raises(InvalidConfig, match='user "lost" does not exist .*context "ctx"'):
+    with pytest.raises(InvalidConfig, match=r'user "lost" does not exist .*context "ctx"'):
         load(text, server="https://h")
     config = load(text, server="https://h", token="t")
     assert (config.server, config.credential.token) == ("https://h", "t")
@@ -174,10 +175,9 @@ def test_sources_name_the_file(load: Load, tmp_path: Path) -> None:
         cluster={"insecure-skip-tls-verify": True, "proxy-url": "http://p:1"},
         user={"token": "t", "as": "bob"},
     )
-    told = {
-        name: f"--kubeconfig {path}"
-        for name in "server context cluster user namespace credential impersonate tls proxy_url".split()
-    }
+    names = ["server", "context", "cluster", "user", "namespace", "credential"]
+    names += ["impersonate", "tls", "proxy_url"]
+    told = dict.fromkeys(names, f"--kubeconfig {path}")
     assert load(text).sources == told
     by_environment = load_config(environ={"KUBECONFIG": str(path)})
     assert set(by_environment.sources.values()) == {f"$KUBECONFIG {path}"}

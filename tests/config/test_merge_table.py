@@ -111,13 +111,22 @@ def _lay_out_pod(case: dict[str, Any], folder: Path, setting: Setting) -> None:
         setting.names[values["ca_file"]] = str(account / "ca.crt")
 
 
+def text(data: bytes | None) -> str | None:
+    return None if data is None else data.decode()
+
+
+def sent_token(config: Config) -> str:
+    headers = dict(config.credentials().headers())
+    return headers.get("Authorization", "").removeprefix("Bearer ")
+
+
 # How each expected key is seen in a Config, and in the merged files.
 CONFIG_VIEWS: dict[str, Any] = {
     "server": lambda config: config.server,
     "user": lambda config: config.user,
     "namespace": lambda config: config.namespace,
     "namespace_overridden": lambda config: config.sources["namespace"] == "--namespace",
-    "token": lambda config: sent_token(config),
+    "token": sent_token,
     "token_file": lambda config: config.credential.token_file,
     "ca_file": lambda config: config.tls.ca_file,
     "ca_data": lambda config: text(config.tls.ca_data),
@@ -143,15 +152,6 @@ FILE_VIEWS: dict[str, Any] = {
         f"{name}.tokenFile": user.token_file for name, user in kube.users.items()
     },
 }
-
-
-def text(data: bytes | None) -> str | None:
-    return None if data is None else data.decode()
-
-
-def sent_token(config: Config) -> str:
-    headers = dict(config.credentials().headers())
-    return headers.get("Authorization", "").removeprefix("Bearer ")
 
 
 def entries(named: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -75,7 +75,7 @@ def test_from_environment(server: str, environ: dict[str, str], proxy: str | Non
 
 @pytest.mark.parametrize(("server", "no_proxy", "bypassed"), NO_PROXY)
 @pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
-def test_no_proxy(server: str, no_proxy: str, bypassed: bool, name: str) -> None:
+def test_no_proxy(server: str, no_proxy: str, *, bypassed: bool, name: str) -> None:
     found = proxy_from_environment(server, {"HTTPS_PROXY": P, name: no_proxy})
     assert (found is None) is bypassed
 

@@ -89,7 +89,7 @@ def test_not_loopback(host: str) -> None:
         ("http://127.0.0.1.evil.com/", False),
     ],
 )
-def test_takes_credentials(base_url: str, taken: bool) -> None:
+def test_takes_credentials(base_url: str, *, taken: bool) -> None:
     assert takes_credentials(base_url) is taken
 
 
