@@ -75,7 +75,7 @@ def status_error(server: str, status: int, body: bytes) -> APIStatusError:
     if detail:
         head += f": {detail}"
     return APIStatusError(
-        head + _remedy(status),
+        head + _remedy(status, detail),
         status=status,
         reason=reason,
         detail=detail,
@@ -83,7 +83,24 @@ def status_error(server: str, status: int, body: bytes) -> APIStatusError:
     )
 
 
-def _remedy(status: int) -> str:
+# What the proxy of the apiserver says (tests/contract/ has each), and what helps.
+_PROXY_REMEDIES = {
+    "no endpoints available": (
+        "no ready pod is behind it, or its ports have names and one must be typed: NAME:PORT"
+    ),
+    "no service port": "`proxyurls services` lists its ports",
+    "does not look like a TLS handshake": "the app speaks plain http: leave https: out",
+    "malformed HTTP response": "the app seems to speak https: type https:NAME:PORT",
+    "connection reset by peer": "the app may speak https (type https:NAME:PORT), or no HTTP",
+    "trying to reach service: EOF": "the app may speak https (type https:NAME:PORT), or no HTTP",
+    "connection refused": "nothing listens on that port of the pod",
+}
+
+
+def _remedy(status: int, detail: str) -> str:
+    for part, remedy in _PROXY_REMEDIES.items():
+        if part in detail:
+            return f"; {remedy}"
     if status == HTTPStatus.UNAUTHORIZED:
         return "; it does not accept these credentials: see `proxyurls config`"
     if status == HTTPStatus.FORBIDDEN:

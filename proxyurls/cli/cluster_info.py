@@ -1,0 +1,57 @@
+"""``cluster-info``: stdout and exit code as kubectl's, failures included; stderr is ours."""
+
+from __future__ import annotations
+
+from proxyurls.cli.parser import examples
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from proxyurls.cli.parser import Parser
+
+_TRAILER = "\nTo further debug and diagnose cluster problems, use 'kubectl cluster-info dump'."
+
+
+def add_arguments(parser: Parser) -> None:
+    """Nothing but the shared options: kubectl's command has no others."""
+    parser.description = (
+        "List the apiserver and the services that call themselves cluster services (label\n"
+        "kubernetes.io/cluster-service=true), in kube-system or the namespace of -n. What it\n"
+        "prints is what `kubectl cluster-info` prints, its mistakes included: `services\n"
+        "--cluster-services` has the corrected URLs."
+    )
+    parser.epilog = examples(
+        "%(prog)s",
+        "%(prog)s --context prod -n monitoring",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the list; 1 where kubectl's exit code is 1, which is at any failure."""
+    from proxyurls.cli.console import say
+    from proxyurls.cli.options import load
+    from proxyurls.discovery import CLUSTER_SERVICE_LABEL, cluster_service, services_path
+    from proxyurls.errors import ClusterError, ConfigNotFound, ProxyURLsError
+    from proxyurls.oneshot import get_json
+
+    try:
+        config = load(args)
+        path = services_path(args.namespace or "kube-system")
+        found = get_json(
+            config,
+            f"{path}?labelSelector={CLUSTER_SERVICE_LABEL}%3Dtrue",
+            timeout=args.request_timeout or None,
+        )
+    except ProxyURLsError as error:
+        # kubectl gets as far as asking its default, localhost:8080, where it finds no config.
+        if isinstance(error, (ClusterError, ConfigNotFound)):
+            print(_TRAILER, flush=True)
+        say("error", error)
+        return 1
+    print(f"Kubernetes control plane is running at {config.server}")
+    for item in found.get("items") or []:
+        service = cluster_service(item, config.server)
+        print(f"{service.display_name} is running at {service.url}")
+    print(_TRAILER)
+    return 0
