@@ -147,19 +147,19 @@ def scheme_of(port: dict[str, Any]) -> tuple[str, str]:
         return "https", f"the port is named {name}"
     if port["port"] in _HTTPS_NUMBERS:
         return "https", f"the port number is {port['port']}"
-    return "http", "the default: nothing says https"
+    return "http", "nothing says https"
 
 
 def _rank(port: dict[str, Any]) -> tuple[int, str]:
     """How sure it is that a port is the one for browsers, and why; lower is surer."""
     name = port.get("name") or ""
     if (port.get("appProtocol") or "").lower() in _APP_PROTOCOLS:
-        return 0, f"its appProtocol is {port['appProtocol']}"
+        return 0, f"appProtocol {port['appProtocol']}"
     if name in ("http", "https", "web") or name.startswith(("http-", "https-", "web-")):
-        return 1, f"it is named {name}"
+        return 1, f"named {name}"
     if port["port"] in _WEB_NUMBERS:
-        return 2, f"its number is {port['port']}"
-    return 3, "it is the first TCP port"
+        return 2, "a usual web port"
+    return 3, "the first TCP port"
 
 
 def record(
@@ -183,9 +183,8 @@ def record(
     if reachable:
         best = min(reachable, key=lambda at: _rank(objects[at])[0])
         url = ports[best].url
-        why = f"port {ports[best].port}: "
-        why += _rank(objects[best])[1] if len(reachable) > 1 else "the only TCP port"
-        why += f"; {ports[best].scheme}: {ports[best].why}"
+        reason = _rank(objects[best])[1] if len(reachable) > 1 else "the only TCP port"
+        why = f"port {ports[best].port} ({reason}), {ports[best].scheme} ({ports[best].why})"
     return ServiceRecord(
         namespace=namespace,
         name=name,

@@ -64,9 +64,9 @@ def resolve_service(
     chosen = _choose_port(service, where, port)
     segment = NameSegment.parse(chosen.segment or service.name)
     wanted = check_scheme(scheme) if scheme else segment.scheme
-    why = service.why if port is None else f"port {chosen.port}; {chosen.scheme}: {chosen.why}"
+    why = service.why if port is None else f"port {chosen.port}, {chosen.scheme} ({chosen.why})"
     if scheme:
-        why = f"port {chosen.port}; {scheme}, as given"
+        why = f"port {chosen.port}, {scheme} (as given)"
     target = Target("service", service.name, service.namespace, segment.port, wanted or None)
     return Resolved(target, f"{where} ({how}), {why}")
 
@@ -153,14 +153,17 @@ def _find(client: APIClient, name: str, namespace: str | None) -> tuple[dict[str
         rank = _match(item, name)
         if rank is not None:
             ranks[rank].append(item)
-    for rank, how in zip(ranks, (*hows, "the only name that holds it"), strict=True):
-        if len(rank) == 1:
-            return rank[0], how
-        if rank:
-            fitting = sorted(f"{s['metadata']['name']}.{s['metadata']['namespace']}" for s in rank)
-            shown = " or ".join(map(repr, fitting[:10])) + (" or …" if len(fitting) > 10 else "")
+    for matches, how in zip(ranks, (*hows, "the only name that holds it"), strict=True):
+        if len(matches) == 1:
+            return matches[0], how
+        if matches:
+            fitting = sorted(
+                f"{s['metadata']['name']}.{s['metadata']['namespace']}" for s in matches
+            )
+            shown = ", ".join(fitting[:10]) + (", …" if len(fitting) > 10 else "")
             raise AmbiguousService(
-                f"{len(fitting)} services fit {name!r}; type {shown}", candidates=fitting
+                f"{len(fitting)} services fit {name!r}: {shown}; type one of these in its place",
+                candidates=fitting,
             )
     raise _not_found(name, names, scope)
 

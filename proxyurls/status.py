@@ -98,6 +98,8 @@ _PROXY_REMEDIES = {
 
 
 def _remedy(status: int, detail: str) -> str:
+    if detail.startswith('services "') and detail.endswith('" not found'):
+        return "; there is no such service, or no Endpoints object behind it"
     for part, remedy in _PROXY_REMEDIES.items():
         if part in detail:
             return f"; {remedy}"

@@ -141,12 +141,13 @@ def _locate(
 
 def _resolve(cluster: Cluster, typed: TargetText, *, verbose: bool) -> Target:
     """Look up what TARGET leaves open, as far as the user may."""
+    from proxyurls.cli.url import look_up
     from proxyurls.errors import APIStatusError
 
     named_port = isinstance(typed.port, str) and typed.kind == "pod"
     if typed.kind == "service" and typed.port is None and typed.scheme is None:
         try:
-            found = cluster.resolve(typed.name, typed.namespace)
+            found = look_up(cluster, typed, "fetch")
         except APIStatusError as error:
             if error.status != 403:
                 raise
@@ -155,7 +156,7 @@ def _resolve(cluster: Cluster, typed: TargetText, *, verbose: bool) -> Target:
             say("note", f"services can't be looked up ({error.detail}); trying {target.segment}")
             return target
     elif named_port:
-        found = cluster.resolve(typed.name, typed.namespace, kind="pod", port=typed.port)
+        found = look_up(cluster, typed, "fetch")
     else:
         return typed.target(cluster.config.namespace)
     moved = (found.target.name, found.target.namespace) != (
@@ -312,6 +313,8 @@ def _say_failure(response: httpx.Response, who: str, head: bytes) -> None:
     from proxyurls.status import parse_status, phrase, status_error
 
     sys.stdout.flush()
+    if head and not head.endswith(b"\n") and sys.stdout.isatty():
+        print()
     status = response.status_code
     if parse_status(head):
         say("error", status_error(_server(response), status, head))
