@@ -70,7 +70,9 @@ def run_plugin(plugin: ExecPlugin, config: Config, *, time_limit: float | None) 
     environ["KUBERNETES_EXEC_INFO"] = _exec_info(plugin, config, interactive=interactive)
     if time_limit is None:
         time_limit = TIME_LIMIT_INTERACTIVE if interactive else TIME_LIMIT
-    output = _run([command, *plugin.args], environ, plugin, interactive, time_limit)
+    output = _run(
+        [command, *plugin.args], environ, plugin, interactive=interactive, time_limit=time_limit
+    )
     return _parse(output, plugin)
 
 
@@ -135,7 +137,8 @@ def _run(
     command: list[str],
     environ: Mapping[str, str],
     plugin: ExecPlugin,
-    interactive: bool,  # noqa: FBT001
+    *,
+    interactive: bool,
     time_limit: float,
 ) -> bytes:
     # A group of its own lets us kill the plugin's children too. Not where it talks to a

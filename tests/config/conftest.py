@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from config.plugins import Plugin
 from proxyurls.config import Config, load_config
 
 if TYPE_CHECKING:
@@ -43,3 +44,9 @@ def service_account(tmp_path: Path) -> Path:
     (folder / "ca.crt").write_text("sa-ca")
     (folder / "namespace").write_text("sa-ns\n")
     return folder
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, load: Load) -> Plugin:
+    """An exec plugin that is yet to be told what to do."""
+    return Plugin(tmp_path, load)
