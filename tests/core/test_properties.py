@@ -1,0 +1,474 @@
+"""What holds for every value and for any text: the sentences that the tables only sample."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import urllib.parse
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import yarl
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from proxyurls import (
+    InvalidInput,
+    NameSegment,
+    ProxyURL,
+    Target,
+    alterations,
+    from_cluster_url,
+    node,
+    parse_url,
+    pod,
+    service,
+    suffix,
+    to_cluster_url,
+    urls,
+)
+from proxyurls.suffix import clean, received, with_query
+from proxyurls.urls import check_server, is_removed_form, join
+
+from .strategies import (
+    ANY_TEXT,
+    CLUSTER_URLS,
+    HOSTS,
+    LABELS,
+    PLAIN_SUFFIXES,
+    PORT_NUMBERS,
+    SCHEMES,
+    SEGMENTS,
+    SERVERS,
+    SETTINGS,
+    SUFFIXES,
+    TARGETS,
+    URLS,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NEVER = re.compile(r"(?!)")
+CLIMB = "a%2Fb%2Fc%2Fd%2Fe%2Ff/../%2e%2e/%2e%2e/%2e%2e/secrets"
+
+
+def outcome(call: Callable[..., Any], *args: Any) -> Any:
+    """The value, or the refusal: its type, message, text and span. Any other error is a bug."""
+    try:
+        return call(*args)
+    except InvalidInput as error:
+        refusal = error
+    message = str(refusal)
+    assert message.isprintable(), ascii(message)
+    assert len(message) < 1500
+    if refusal.span is not None:
+        assert refusal.text is not None
+        assert 0 <= refusal.span[0] <= refusal.span[1] <= len(refusal.text)
+    return type(refusal), message, refusal.text, refusal.span
+
+
+def accepted(text: str) -> str:
+    """The canonical text of a suffix; those that are refused are none of this test's business."""
+    try:
+        return clean(text)
+    except InvalidInput:
+        assume(False)
+        raise
+
+
+@SETTINGS
+@given(SEGMENTS)
+def test_segments_come_back(segment: NameSegment) -> None:
+    """parse(format(x)) == x, and canonical text stays as it is."""
+    assert NameSegment.parse(str(segment)) == segment
+    assert str(NameSegment.parse(str(segment))) == str(segment)
+
+
+@SETTINGS
+@given(TARGETS)
+def test_segments_of_targets_come_back(target: Target) -> None:
+    """A target can be built again from its kind, its namespace and its segment's text."""
+    parsed = NameSegment.parse(str(target.segment))
+    assert parsed == target.segment
+    again = Target(target.kind, parsed.name, target.namespace, parsed.port, parsed.scheme)
+    assert again == target
+
+
+@SETTINGS
+@given(SERVERS, TARGETS, SUFFIXES)
+@example("", service("web", "p"), "/api/v1/proxy/nodes/n/x")
+@example("", node("m"), "/api/v1/proxy/nodes/n/x")
+@example("https://host", pod("m", "n"), "/api/v1/nodes/n/proxy/x")
+def test_urls_come_back(server: str, target: Target, text: str) -> None:
+    """parse(format(x)) == x for every target and suffix, and format(parse(s)) == s."""
+    url = ProxyURL(server, target, accepted(text))
+    assert parse_url(str(url)) == url
+    assert str(parse_url(str(url))) == str(url) == server + target.path(text)
+    assert not is_removed_form(str(url))
+
+
+@SETTINGS
+@given(TARGETS, HOSTS, SUFFIXES)
+def test_target_url_is_join(target: Target, server: str, text: str) -> None:
+    """Target.url adds nothing to the joined text but yarl's type."""
+    built = target.url(server, accepted(text))
+    plain = urllib.parse.urlsplit(join(server, target.path(text)))
+    assert type(built) is yarl.URL
+    assert (built.scheme, built.host, built.port) == (
+        plain.scheme,
+        plain.hostname,
+        plain.port or {"http": 80, "https": 443}[plain.scheme],
+    )
+    assert built.raw_path == plain.path
+    assert built.raw_query_string == plain.query
+    assert built.raw_fragment == plain.fragment
+
+
+@SETTINGS
+@given(st.one_of(URLS, ANY_TEXT))
+def test_parse_url_is_total(text: str) -> None:
+    """Any text is a proxy URL or an InvalidInput, and a canonical text is what it becomes."""
+    found = outcome(parse_url, text)
+    if isinstance(found, ProxyURL):
+        assert parse_url(str(found)) == found
+    assert is_removed_form(text) in (True, False)
+
+
+@SETTINGS
+@given(
+    st.one_of(
+        ANY_TEXT, st.lists(ANY_TEXT | LABELS | st.sampled_from(["http", "HTTPS", ""])).map(":".join)
+    )
+)
+def test_segment_parse_is_total(text: str) -> None:
+    """Any text is a segment or an InvalidInput; what is one has at most three parts."""
+    found = outcome(NameSegment.parse, text)
+    parts = text.split(":")
+    scheme, name = (parts[0], parts[1]) if len(parts) == 3 else ("", parts[0])
+    valid = len(parts) <= 3 and name != "" and scheme in ("", "http", "https")
+    assert isinstance(found, NameSegment) == valid
+    if valid:
+        assert NameSegment.parse(str(found)) == found
+
+
+@SETTINGS
+@given(CLUSTER_URLS)
+def test_from_cluster_url_is_total(text: str) -> None:
+    """Any text is an in-cluster URL or an InvalidInput, and what it is can be written again."""
+    found = outcome(from_cluster_url, text)
+    if isinstance(found[0], Target):
+        target, rest = found
+        assert target.kind == "service"
+        assert from_cluster_url(to_cluster_url(target, rest)) == (target, rest)
+
+
+@SETTINGS
+@given(LABELS, LABELS, PORT_NUMBERS, st.sampled_from([None, "https"]), SUFFIXES)
+def test_cluster_urls_come_back(
+    name: str, namespace: str, port: int, scheme: str | None, text: str
+) -> None:
+    """An in-cluster URL of a target and suffix means just these."""
+    target = service(name, namespace, port=port, scheme=scheme)
+    rest = accepted(text)
+    assert from_cluster_url(to_cluster_url(target, rest)) == (target, rest)
+
+
+@SETTINGS
+@given(TARGETS, SUFFIXES)
+def test_paths_and_alterations_are_total(target: Target, text: str) -> None:
+    """A suffix is refused by all that take it, or by none; without alterations it arrives."""
+    found = outcome(target.path, text)
+    assert isinstance(found, str) == isinstance(outcome(clean, text), str)
+    for websocket in (False, True):
+        altered = outcome(lambda: alterations(text, websocket=websocket))  # noqa: B023
+        assert isinstance(altered, list) == isinstance(found, str)
+        if isinstance(altered, list):
+            sent = clean(text) or "/"
+            assert (received(text, websocket=websocket) == sent) == (not altered)
+
+
+@SETTINGS
+@given(st.one_of(ANY_TEXT, URLS))
+def test_servers_are_total(text: str) -> None:
+    """Any text is a server, which yarl and httpx take for one too, or an InvalidInput."""
+    found = outcome(check_server, text)
+    if isinstance(found, str):
+        assert found == text
+        built = node("n").url(text)
+        assert built.host
+        assert built.path.endswith("/api/v1/nodes/n/proxy/")
+        assert str(built) == str(yarl.URL(join(text, "/api/v1/nodes/n/proxy/"), encoded=True))
+        if "/api/v1/" not in text:  # else it is a proxy behind a proxy, which is read otherwise
+            assert parse_url(str(built)).target == node("n")
+        built.human_repr().encode()
+
+
+@SETTINGS
+@given(st.text(), st.one_of(st.none(), st.text(), st.integers()), st.text(), st.text())
+def test_targets_are_total(name: str, port: str | int | None, scheme: str, namespace: str) -> None:
+    """Any parts make a target, or an InvalidInput."""
+    for call in (service, pod):
+        found = outcome(lambda: call(name, namespace, port=port, scheme=scheme))  # noqa: B023
+        assert isinstance(found, (Target, tuple))
+    assert isinstance(outcome(lambda: node(name, port=port, scheme=scheme)), (Target, tuple))
+    assert isinstance(outcome(NameSegment, name, str(port), scheme), (NameSegment, tuple))
+
+
+@SETTINGS
+@given(SUFFIXES)
+def test_clean_is_idempotent(text: str) -> None:
+    """Canonical text is its own canonical text, ASCII, and safe to stand in a request line."""
+    cleaned = accepted(text)
+    assert clean(cleaned) == cleaned
+    assert cleaned == "" or cleaned[0] == "/"
+    assert cleaned.isascii()
+    assert cleaned.isprintable()
+    assert " " not in cleaned
+    assert "\\" not in cleaned
+    path = re.split(r"[?#]", cleaned)[0]
+    assert re.fullmatch(r"(?:[^%]|%[0-9A-Fa-f]{2})*", path)
+
+
+@SETTINGS
+@given(SUFFIXES)
+def test_what_is_written_is_what_was_typed(text: str) -> None:
+    """Encoding changes the spelling alone: decoded, the canonical path is the typed one."""
+    cleaned = re.split(r"[?#]", accepted(text))[0]
+    typed = re.split(r"[?#]", text)[0].removeprefix("/")
+    decoded = urllib.parse.unquote_to_bytes(cleaned.removeprefix("/"))
+    assert decoded == urllib.parse.unquote_to_bytes(typed)
+
+
+def readings(path: str) -> list[str]:
+    """All that programs may take a path for: decoded n times, with and without their habits."""
+    found = []
+    for _ in range(12):
+        for spelled in (path, re.sub(r"[\x00-\x20\x7f]", "", path)):
+            for slashed in (spelled, spelled.replace("\\", "/")):
+                found += [slashed, re.sub("%2e", ".", slashed, flags=re.IGNORECASE)]
+                found.append(slashed.replace("%2F", "/").replace("%2f", "/"))
+        # What a client resolves before somebody else decodes.
+        path = urllib.parse.unquote(path, "latin-1")
+    return found
+
+
+def inside(path: str, root: str) -> bool:
+    """Whether a path is under a target's root for whoever resolves its dots."""
+    assert root.endswith("/proxy/")
+    return f"{path.rstrip('/')}/".startswith(root)
+
+
+@SETTINGS
+@given(TARGETS, HOSTS, SUFFIXES)
+@example(service("w"), "https://host", CLIMB)
+@example(node("w"), "https://host", "x%2Fy/../%2e%2e")
+@example(node("w"), "https://host", "x%252Fy/../%252e%252e")
+@example(node("w"), "https://host", "//evil.example/../../..")
+@example(node("w"), "https://host", "https://evil.example/")
+def test_no_suffix_leaves_its_target(target: Target, server: str, text: str) -> None:
+    """However it is encoded, and whoever resolves it: the URL stays under its own /proxy/."""
+    accepted(text)
+    root = target.path()
+    base = urllib.parse.urlsplit(server)
+    prefix = base.path.rstrip("/")
+    bare = target.path(text)
+    url = join(server, bare)
+
+    # 1. The standard library: one level of decoding after the other, then resolved; and
+    #    resolved first, then decoded, as a client and a load balancer together would.
+    path = re.split(r"[?#]", bare)[0]
+    for reading in readings(path):
+        assert inside(posixpath.normpath(reading), root), reading
+    first = path
+    for _ in range(12):
+        first = posixpath.normpath(re.sub("%2e", ".", first, flags=re.IGNORECASE))
+        assert inside(first, root), first
+        first = urllib.parse.unquote(first, "latin-1")
+    split = urllib.parse.urlsplit(url)
+    assert (split.scheme, split.netloc) == (base.scheme, base.netloc)
+    assert inside(split.path, prefix + root)
+
+    # 2. urljoin, which resolves dots as RFC 3986 has it.
+    joined = urllib.parse.urlsplit(urllib.parse.urljoin(f"{server}/x", bare))
+    assert (joined.scheme, joined.netloc) == (base.scheme, base.netloc)
+    assert inside(joined.path, root)
+
+    # 3. yarl, which resolves dots and takes %2e for one.
+    for parsed in (yarl.URL(url), yarl.URL(str(yarl.URL(url))), target.url(server, text)):
+        assert (parsed.raw_host or "").lower() == base.hostname
+        assert inside(parsed.raw_path, prefix + root)
+    assert inside(yarl.URL(server).join(yarl.URL(bare)).raw_path, root)
+
+    # 4. httpx, which resolves dots as well.
+    for seen in (httpx.URL(url), httpx.URL(str(httpx.URL(url)))):
+        assert seen.host == httpx.URL(server).host
+        assert inside(seen.raw_path.decode().split("?")[0], prefix + root)
+    assert inside(httpx.URL(server).join(bare).raw_path.decode().split("?")[0], root)
+
+    # 5. WHATWG's rules, by which browsers go: backslashes are slashes, %2e is a dot.
+    assert inside(whatwg(path), root)
+
+
+def whatwg(path: str) -> str:
+    """The path as a browser sends it (https://url.spec.whatwg.org/#path-state)."""
+    parts: list[str] = []
+    segments = re.sub(r"[\t\n\r]", "", path).replace("\\", "/").split("/")[1:]
+    for at, segment in enumerate(segments):
+        dots = segment.lower().replace("%2e", ".")
+        if dots == "..":
+            del parts[-1:]
+        elif dots != ".":
+            parts.append(segment)
+        if dots in (".", "..") and at == len(segments) - 1:
+            parts.append("")
+    return "/" + "/".join(parts)
+
+
+@SETTINGS
+@given(TARGETS, SUFFIXES)
+def test_what_arrives_is_what_was_meant(target: Target, text: str) -> None:
+    """What the apiserver makes of a path is what path.Clean makes of it once decoded."""
+    cleaned = accepted(text)
+    path = re.split(r"[?#]", target.path(text))[0]
+    slashes = re.sub("%2f", "/", path, flags=re.IGNORECASE)
+    resolved = posixpath.normpath(re.sub("%2e", ".", slashes, flags=re.IGNORECASE))
+    arrives = re.split(r"[?]", received(text))[0]
+    assert target.path().rstrip("/") + arrives.rstrip("/") == resolved
+    assert arrives.startswith("/")
+    assert (received(cleaned)) == received(text)
+
+
+@SETTINGS
+@given(
+    PLAIN_SUFFIXES,
+    st.lists(
+        st.tuples(
+            st.text(),
+            st.one_of(st.text(), st.integers(), st.floats(allow_nan=False), st.lists(st.text())),
+        )
+    ),
+)
+def test_queries_come_back(text: str, pairs: list[tuple[str, Any]]) -> None:
+    """Raw names and values are those that an app reads, behind what was there already."""
+    before = clean(text.replace(".", ""))
+    found = with_query(before, pairs)
+    flat = [
+        (key, str(one))
+        for key, value in pairs
+        for one in (value if isinstance(value, list) else [value])
+    ]
+    own = urllib.parse.urlsplit(found).query
+    old = urllib.parse.urlsplit(before).query
+    assert own.startswith(old)
+    new = own[len(old) :].removeprefix("&") if old and flat else own[len(old) :]
+    parsed = urllib.parse.parse_qsl(new, keep_blank_values=True, strict_parsing=bool(new))
+    assert parsed == flat
+    assert clean(found) == found
+    assert found.split("?")[0] == (before or "/" * bool(flat)).split("?")[0]
+    if flat:
+        assert sorted(httpx.QueryParams(new).multi_items()) == sorted(flat)
+
+
+@SETTINGS
+@given(SUFFIXES, st.dictionaries(ANY_TEXT, ANY_TEXT | st.booleans() | st.none() | st.binary()))
+def test_with_query_is_total(text: str, query: Any) -> None:
+    """Any values make a query, or an InvalidInput."""
+    found = outcome(with_query, text, query)
+    assert isinstance(found, (str, tuple))
+    if isinstance(found, str):
+        assert clean(found) == found
+
+
+@SETTINGS
+@given(st.one_of(URLS, st.builds(str.__add__, URLS, PLAIN_SUFFIXES), ANY_TEXT))
+@example("https://h/api/v1/namespaces/p/services/web/proxy/api/v1/proxy/nodes/n/x")
+@example("https://h/api/v1/namespaces/p/services/https:web/proxy/")
+@example("https://h/api/v1/namespaces/p/services/https:web:/proxy")
+@example("https://h/api/v1/namespaces/p/services/http:80/proxy/?")
+@example("https://h:99999/api/v1/namespaces/p/services/w:65536/proxy/")
+@example("https://h/api/v1/namespaces/p/services/w:/proxy/.a/b")
+@example("https://-/api/v1/namespaces/p/services/w/proxy/")
+@example("https://./api/v1/namespaces/p/services/w/proxy/")
+@example("https://h/api/v1/namespaces/p/services/w/proxy//")
+@example("https://h/api/v1/namespaces/p/services/w/proxy/?x/..")
+@example("https://h:0/api/v1/namespaces/p/services/w/proxy/")
+@example(f"https://h/api/v1/namespaces/p/services/{'w' * 64}/proxy/")
+@example(f"https://h/api/v1/namespaces/{'w' * 64}/services/w/proxy/")
+def test_the_fast_path_of_parse_url_agrees(text: str) -> None:
+    """One pattern for common URLs says what the long way says, errors included."""
+    fast = outcome(parse_url, text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(urls, "_COMMON", NEVER)
+        patch.setattr(suffix, "_COMMON", NEVER)
+        slow = outcome(parse_url, text)
+    assert fast == slow
+    assert repr(fast) == repr(slow)
+
+
+@st.composite
+def common(draw: st.DrawFn) -> str:
+    """URLs that the fast pattern takes or nearly takes."""
+    return "".join(
+        (
+            draw(st.sampled_from(["https://", "http://"])),
+            draw(st.text("aZ0.-", max_size=4)),
+            draw(st.sampled_from(["", ":1", ":0", ":6443", ":65535", ":99999", ":", "/c"])),
+            "/api/v1/namespaces/",
+            draw(LABELS | st.text("a-0.", max_size=3)),
+            draw(st.sampled_from(["/services/", "/pods/", "/services//"])),
+            draw(st.lists(LABELS | st.text("0a:-9", max_size=6), max_size=4).map(":".join)),
+            "/proxy",
+            draw(st.sampled_from(["", "/"])),
+            draw(PLAIN_SUFFIXES),
+        )
+    )
+
+
+@SETTINGS
+@given(common())
+def test_the_fast_path_agrees_near_its_edges(text: str) -> None:
+    """The same, for texts that are a character away from being common."""
+    fast = outcome(parse_url, text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(urls, "_COMMON", NEVER)
+        slow = outcome(parse_url, text)
+    assert fast == slow
+    assert repr(fast) == repr(slow)
+
+
+@SETTINGS
+@given(st.one_of(PLAIN_SUFFIXES, SUFFIXES))
+@example(".")
+@example("..")
+@example("?/..")
+@example("?.")
+@example("/")
+@example("a?/./")
+def test_the_fast_path_of_clean_agrees(text: str) -> None:
+    """One pattern for common suffixes says what the long way says, errors included."""
+    fast = outcome(clean, text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(suffix, "_COMMON", NEVER)
+        slow = outcome(clean, text)
+    assert fast == slow
+
+
+def test_the_fast_paths_are_taken() -> None:
+    """The comparisons above compare two things: ordinary texts do match the patterns."""
+    url = "https://10.0.0.1:6443/api/v1/namespaces/a/services/https:web:443/proxy/d/x?y=%20"
+    assert urls._COMMON.fullmatch(url)
+    assert suffix._COMMON.fullmatch("d/x?y=%20")
+    assert not NEVER.search(url)
+
+
+@SETTINGS
+@given(SCHEMES, LABELS, PORT_NUMBERS)
+def test_number_and_text_are_one_port(scheme: str | None, name: str, port: int) -> None:
+    """A port given as text is the same target, with the same hash and text."""
+    one = service(name, port=port, scheme=scheme)
+    two = service(name, port=str(port), scheme=scheme)
+    assert one == two
+    assert hash(one) == hash(two)
+    assert one.path() == two.path()
