@@ -288,7 +288,7 @@ def alterations(suffix: str, *, websocket: bool = False) -> list[Alteration]:
             )
         )
     decoded = lowered.replace("%2f", "/").replace("%2e", ".")
-    collapses = "the apiserver then also rewrites the page's links with a wrong prefix"
+    collapses = "the apiserver may then rewrite the page's links with a wrong prefix"
     if "//" in decoded:
         found.append(
             Alteration(

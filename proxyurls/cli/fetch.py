@@ -316,7 +316,8 @@ def _say_failure(response: httpx.Response, who: str, head: bytes) -> None:
     if head and not head.endswith(b"\n") and sys.stdout.isatty():
         print()
     status = response.status_code
-    if parse_status(head):
+    # An app may answer a Status object too, but the apiserver never sends a Server header.
+    if parse_status(head) and "Server" not in response.headers:
         say("error", status_error(_server(response), status, head))
     else:
         say("error", f"{who or 'the apiserver'} answered {phrase(status)}")
