@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from proxyurls.config.kubeconfig import User
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from proxyurls.config.kubeconfig import Cluster
+    from proxyurls.config.kubeconfig import Cluster, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +55,8 @@ class Flags:
     def apply_to_user(self, user: User) -> User:
         """The user as the flags leave them."""
         if self.token:
-            # kubectl sends a client certificate along, and the apiserver then believes the
-            # certificate. Whoever types a token means that token.
-            user = User(
-                token=self.token,
-                as_user=user.as_user,
-                as_uid=user.as_uid,
-                as_groups=user.as_groups,
-                as_user_extra=user.as_user_extra,
-                origin=user.origin,
-            )
+            # A client certificate is sent along, as kubectl does: `warnings` says what follows.
+            user = replace(user, token=self.token, token_file="", auth_provider="")
         if self.client_certificate:
             user = replace(
                 user, client_certificate=self.client_certificate, client_certificate_data=None
@@ -80,6 +70,19 @@ class Flags:
             as_groups=self.as_groups or user.as_groups,
             as_user_extra=tuple({**dict(user.as_user_extra), **dict(self.as_user_extra)}.items()),
         )
+
+    def warnings(self, user: User) -> list[str]:
+        """What the flags will not do, though they look like it."""
+        certificate = user.client_certificate or user.client_certificate_data
+        if self.token and certificate and not (self.client_certificate or self.client_key):
+            return [
+                (
+                    "--token is sent along with the user's client certificate, as kubectl does, and an "
+                    "apiserver believes the certificate first; choose another --user or --context to "
+                    "be known by the token"
+                )
+            ]
+        return []
 
     def tls_source(self) -> str:
         """The flags about TLS that were given, for people; or ""."""

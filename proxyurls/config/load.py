@@ -88,7 +88,7 @@ def _build(kube: Kubeconfig, flags: Flags, pod: Pod | None, environ: Mapping[str
     server, base_url = check_server(cluster.server, source=server_source)
     credential = _credential(user)
     credential_source = flags.credential_source() or user.origin
-    warnings = [*kube.warnings, *chosen.warnings]
+    warnings = [*kube.warnings, *chosen.warnings, *flags.warnings(user)]
     if credential.kind == "none":
         credential_source = ""
     elif not takes_credentials(base_url):

@@ -222,16 +222,31 @@ def test_a_config_is_a_value(load: Load) -> None:
     assert config != load(one_context(server="https://other"))
 
 
-def test_token_flag_replaces_every_other_method(load: Load) -> None:
-    for user in (BASIC, {"exec": PLUGIN}, {"auth-provider": {"name": "x"}}, {"tokenFile": "/no"}):
+def test_token_flag_comes_before_other_methods(load: Load) -> None:
+    for user in ({"exec": PLUGIN}, {"auth-provider": {"name": "x"}}, {"tokenFile": "/no"}):
         config = load(one_context(user=user), token="flag")
         assert (config.credential.kind, config.credential.token) == ("token", "flag")
-        assert config.credential.certificate is None
         assert config.sources["credential"] == "--token"
+        assert config.warnings == ()
+
+
+def test_token_flag_with_basic_auth_is_refused_as_by_kubectl(load: Load) -> None:
+    with pytest.raises(InvalidConfig, match="more than one authentication method"):
+        load(one_context(user=BASIC), token="flag")
+
+
+def test_token_flag_leaves_the_client_certificate_and_says_so(load: Load) -> None:
+    """Kubectl 1.33 on a real apiserver: `--token nope` is answered as the certificate's user."""
+    user = {"client-certificate-data": PEM, "client-key-data": PEM}
+    config = load(one_context(user=user), token="flag")
+    assert config.credential.certificate is not None
+    (warning,) = config.warnings
+    assert "believes the certificate first" in warning
+    assert "flag" not in warning.replace("--token", "")
 
 
 def test_token_flag_keeps_impersonation(load: Load) -> None:
-    config = load(one_context(user={"as": "bob", "as-groups": ["g"], **BASIC}), token="flag")
+    config = load(one_context(user={"as": "bob", "as-groups": ["g"]}), token="flag")
     assert (config.impersonate.user, config.impersonate.groups) == ("bob", ("g",))
 
 
