@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+_CERTIFICATE_FIRST = (
+    "--token is sent along with the user's client certificate, as kubectl does, and an apiserver "
+    "believes the certificate first; choose another --user or --context to be known by the token"
+)
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from proxyurls.config.kubeconfig import Cluster, User
@@ -75,13 +80,7 @@ class Flags:
         """What the flags will not do, though they look like it."""
         certificate = user.client_certificate or user.client_certificate_data
         if self.token and certificate and not (self.client_certificate or self.client_key):
-            return [
-                (
-                    "--token is sent along with the user's client certificate, as kubectl does, and an "
-                    "apiserver believes the certificate first; choose another --user or --context to "
-                    "be known by the token"
-                )
-            ]
+            return [_CERTIFICATE_FIRST]
         return []
 
     def tls_source(self) -> str:
