@@ -133,14 +133,14 @@ def test_lone_surrogates(suffix: str, at: int) -> None:
 
 def test_a_deeply_encoded_suffix_takes_no_time() -> None:
     """Each level of encoding may cost a look, but a text made of nothing else costs no minutes."""
-    start = time.monotonic()
+    start = time.process_time()
     for end in ("2e%252e", "41"):
         try:
             text = clean("%" + "25" * 50_000 + end)
         except InvalidSuffix:
             continue
         assert len(text) > 100_000
-    assert time.monotonic() - start < 3
+    assert time.process_time() - start < 3
 
 
 @pytest.mark.parametrize(

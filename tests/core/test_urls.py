@@ -425,13 +425,13 @@ def test_messages_are_one_printable_line(url: str) -> None:
 def test_long_texts_take_no_time(url: str) -> None:
     """No text makes a pattern go back and forth: the time grows with its length alone."""
     for call in (parse_url, check_server, from_cluster_url):
-        start = time.monotonic()
+        start = time.process_time()
         try:
             result: object = call(url)
         except InvalidInput as error:
             result = error
         assert result is not None
-        assert time.monotonic() - start < 2
+        assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(
