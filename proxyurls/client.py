@@ -1,7 +1,6 @@
 """Requests to an apiserver through httpx, with its credentials and our errors.
 
-The request target is sent as it was built: httpx would resolve dot segments and quote once
-more, so it is given to httpcore directly (its ``target`` extension).
+The request target is sent as it was built: httpx would resolve dot segments and quote once more.
 """
 
 from __future__ import annotations
@@ -9,12 +8,13 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
 
 import httpx
 
 from proxyurls import __version__
 from proxyurls.errors import InvalidConfig
-from proxyurls.status import connection_error, phrase, read_answer
+from proxyurls.status import CONNECT_SECONDS, Patience, connection_error, phrase, read_answer
 from proxyurls.urls import join
 
 TYPE_CHECKING = False
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 
     from proxyurls.config import Config
 
-_CONNECT_SECONDS = 30.0  # as client-go's dialer
-# client-go retries ten times and waits as long as it is told; we stop after a minute in all.
-_RETRIES, _WAIT_SECONDS = 5, 60.0
-_BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _UPLOAD_CHUNK = 256 * 1024
 
 
@@ -54,7 +50,7 @@ class APIClient:
         self.config = config
         self._base_url = config.base_url
         self._credentials = config.credentials()
-        self._timeout = httpx.Timeout(timeout, connect=timeout or _CONNECT_SECONDS)
+        self._timeout = httpx.Timeout(timeout, connect=timeout or CONNECT_SECONDS)
         self._trace = trace
         self._pool: httpx.Client | None = None
         self._context: ssl.SSLContext | None = None
@@ -88,19 +84,15 @@ class APIClient:
             APIStatusError: the answer's status was not 2xx, or it was no JSON object.
             CredentialError: there is no usable credential.
         """
-        waited = 0.0
-        for attempt in range(_RETRIES + 1):
-            headers = [("Accept", accept)]
-            if self.config.disable_compression:
-                headers.append(("Accept-Encoding", "identity"))
+        headers = [("Accept", accept)]
+        if self.config.disable_compression:
+            headers.append(("Accept-Encoding", "identity"))
+        patience = Patience()
+        while True:
             with self.stream("GET", path, headers=headers) as response:
                 body = response.read()
-            wait = _retry_after(response)
-            if wait is None or attempt == _RETRIES or waited + wait > _WAIT_SECONDS:
-                break
-            waited += wait
-            time.sleep(wait)
-        return read_answer(self.config.server, response.status_code, body)
+            if not patience.wait(response.status_code, response.headers.get("Retry-After", "")):
+                return read_answer(self.config.server, response.status_code, body)
 
     @contextmanager
     def stream(
@@ -129,8 +121,9 @@ class APIClient:
         try:
             response = self._send(method, path, headers, body)
             yield response
-        except httpx.TransportError as error:
-            raise connection_error(self.config.server, error) from error
+        except httpx.RequestError as error:
+            proxy = self.config.proxy_url
+            raise connection_error(self.config.server, error, proxy=proxy) from error
         finally:
             if response is not None:
                 response.close()
@@ -163,18 +156,12 @@ class APIClient:
         body: bytes | BinaryIO | None,
     ) -> httpx.Response:
         pool = self._current_pool()
-        url = httpx.URL(join(self._base_url, path))
-        extensions: dict[str, Any] = {"timeout": self._timeout.as_dict()}
-        # A forwarding proxy (plain http) needs the whole URL as its target: httpx makes that.
-        if url.scheme == "https" or not self.config.proxy_url:
-            prefix = httpx.URL(self._base_url).raw_path.rstrip(b"/")
-            extensions["target"] = prefix + path.partition("#")[0].encode("ascii")
-        if self._credentials.server_name:
-            extensions["sni_hostname"] = self._credentials.server_name
+        url = join(self._base_url, path.partition("#")[0])
         content = body if body is None or isinstance(body, bytes) else _chunks(body)
         request = pool.build_request(
-            method, url, headers=headers, content=content, extensions=extensions
+            method, url, headers=headers, content=content, timeout=self._timeout
         )
+        request.url = _Verbatim(url)
         started = time.monotonic()
         response = pool.send(request, stream=True)
         if self._trace:
@@ -194,6 +181,8 @@ class APIClient:
                     trust_env=False,  # the proxy is in the config; netrc is no kubeconfig
                     headers={"User-Agent": f"proxyurls/{__version__}"},
                 )
+                # An app's cookie would go to every other app: they all share the server's host.
+                self._pool.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             except ImportError as error:
                 raise InvalidConfig(
                     "a SOCKS proxy-url needs one more package; type: pip install 'proxyurls[socks]'"
@@ -206,12 +195,14 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds to wait before trying again, or None: don't.
+class _Verbatim(httpx.URL):
+    """A URL of which the request target is sent as it was written."""
 
-    As client-go's rest/with_retry.go, only whole seconds count.
-    """
-    text = response.headers.get("Retry-After", "")
-    if response.status_code not in _BUSY or not (text.isascii() and text.isdigit()):
-        return None
-    return float(text)
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._target = "/" + url.partition("://")[2].partition("/")[2]
+
+    @property
+    def raw_path(self) -> bytes:
+        """What transports send."""
+        return self._target.encode("ascii")

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from urllib.parse import urlencode
 
 from proxyurls.errors import APIStatusError
-from proxyurls.segment import join_segment
+from proxyurls.segment import check_name, join_segment
 from proxyurls.target import Target
 from proxyurls.urls import join
 
@@ -37,6 +37,7 @@ _APP_PROTOCOLS = {
     "wss": "https",
 }
 PAGE_SIZE = 500  # kubectl's chunk size
+_RESTARTS = 10  # of one list, when its continue tokens expire
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +259,13 @@ def _address(scheme: str, host: str, port: int) -> str:
 
 
 def services_path(namespace: str | None) -> str:
-    """The list of a namespace's services, or of all with None."""
+    """The list of a namespace's services, or of all with None.
+
+    Raises:
+        InvalidTarget: there can be no such namespace.
+    """
+    if namespace:
+        check_name("namespace", namespace)
     return f"/api/v1/namespaces/{namespace}/services" if namespace else "/api/v1/services"
 
 
@@ -284,26 +291,32 @@ def list_objects(
         ClusterError: as for `APIClient.get_json`.
     """
     token, last, count = "", "", 0
+    catching_up, restarts = False, 0
     while True:
         query = {"limit": PAGE_SIZE, "labelSelector": label_selector, "continue": token}
         try:
             page = client.get_json(f"{path}?{urlencode({k: v for k, v in query.items() if v})}")
         except APIStatusError as error:
-            if error.status != HTTPStatus.GONE or not token:
+            if error.status != HTTPStatus.GONE or not token or restarts == _RESTARTS:
                 raise
             token = error.continue_token
+            catching_up, restarts = True, restarts + 1
             continue
-        items = page.get("items") or []
-        for item in items:
-            # Lists come in the order of their keys in etcd, which are these.
+        token = (page.get("metadata") or {}).get("continue") or ""
+        items = page.pop("items", None) or []
+        items.reverse()
+        while items:  # taken off, so that no page is held while the next one is read
+            item = items.pop()
+            # The order of a list is that of its keys in etcd, which are these.
             key = f"{item['metadata'].get('namespace', '')}/{item['metadata']['name']}"
-            if key > last:
-                last = key
-                count += 1
-                yield item
+            if catching_up and key <= last:
+                continue
+            catching_up, last = False, key
+            count += 1
+            yield item
+        page = item = {}
         if on_read:
             on_read(count)
-        token = (page.get("metadata") or {}).get("continue") or ""
         if not token:
             return
 

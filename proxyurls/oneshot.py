@@ -11,15 +11,14 @@ import http.client
 import socket
 from urllib.parse import urlsplit
 
-from proxyurls.status import connection_error, read_answer
+from proxyurls.status import CONNECT_SECONDS, Patience, connection_error, read_answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ssl
     from typing import Any
 
-    from proxyurls.config import Config, Credentials
-
-_DIAL_SECONDS = 30.0  # as client-go's dialer
+    from proxyurls.config import Config
 
 
 def get_json(config: Config, path: str, *, timeout: float | None = None) -> dict[str, Any]:
@@ -41,31 +40,32 @@ def get_json(config: Config, path: str, *, timeout: float | None = None) -> dict
         with APIClient(config, timeout=timeout) as client:
             return client.get_json(path)
     credentials = config.credentials()
-    sent = credentials.headers()
-    status, body = _get(config.base_url, path, credentials, sent, timeout)
-    if status == http.client.UNAUTHORIZED and credentials.renew(sent):
-        status, body = _get(config.base_url, path, credentials, credentials.headers(), timeout)
-    return read_answer(config.server, status, body)
+    patience = Patience()
+    while True:
+        sent = credentials.headers()
+        status, body, retry_after = _get(config, path, credentials.ssl_context(), sent, timeout)
+        if status == http.client.UNAUTHORIZED and credentials.renew(sent):
+            sent = credentials.headers()
+            status, body, retry_after = _get(config, path, credentials.ssl_context(), sent, timeout)
+        if not patience.wait(status, retry_after):
+            return read_answer(config.server, status, body)
 
 
 def _get(
-    server: str,
+    config: Config,
     path: str,
-    credentials: Credentials,
+    context: ssl.SSLContext | None,
     headers: list[tuple[str, str]],
     timeout: float | None,
-) -> tuple[int, bytes]:
-    base = urlsplit(server)
-    context = credentials.ssl_context()
+) -> tuple[int, bytes, str]:
+    """Status, body and Retry-After."""
+    base = urlsplit(config.base_url)
     host, port = base.hostname or "", base.port or (443 if context else 80)
     connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
-        connection.sock = socket.create_connection((host, port), timeout or _DIAL_SECONDS)
+        connection.sock = socket.create_connection((host, port), timeout or CONNECT_SECONDS)
         if context:
-            # Not HTTPSConnection: it can't check for another name than the host's.
-            connection.sock = context.wrap_socket(
-                connection.sock, server_hostname=credentials.server_name or host
-            )
+            connection.sock = context.wrap_socket(connection.sock, server_hostname=host)
         connection.sock.settimeout(timeout)
         connection.putrequest("GET", base.path.rstrip("/") + path, skip_host=True)
         connection.putheader("Host", base.netloc)
@@ -74,8 +74,8 @@ def _get(
             connection.putheader(name, value)
         connection.endheaders()
         answer = connection.getresponse()
-        return answer.status, answer.read()
+        return answer.status, answer.read(), answer.headers.get("Retry-After", "")
     except (OSError, http.client.HTTPException) as error:
-        raise connection_error(server, error) from error
+        raise connection_error(config.server, error) from error
     finally:
         connection.close()

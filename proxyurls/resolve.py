@@ -135,13 +135,15 @@ def _choose_port(service: ServiceRecord, where: str, port: int | str | None) -> 
 def _find(client: APIClient, name: str, namespace: str | None) -> tuple[dict[str, Any], str]:
     """The Service object meant, and how it was found."""
     home = namespace or client.config.namespace
-    target = Target("service", name, home) if _is_name(name) else None
-    if target:
+    refused = None
+    if _is_name(name):
         try:
             found = client.get_json(f"{services_path(home)}/{name}")
         except APIStatusError as error:
-            if error.status != HTTPStatus.NOT_FOUND:
+            # Who may not get it may still list it.
+            if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
                 raise
+            refused = error
         else:
             return found, "the exact name"
     scope: list[str] = []
@@ -165,6 +167,8 @@ def _find(client: APIClient, name: str, namespace: str | None) -> tuple[dict[str
                 f"{len(fitting)} services fit {name!r}: {shown}; type one of these in its place",
                 candidates=fitting,
             )
+    if not scope and refused:
+        raise refused
     raise _not_found(name, names, scope)
 
 

@@ -6,9 +6,22 @@ Knows no HTTP library, so that both of ours (`oneshot` and `client`) say the sam
 from __future__ import annotations
 
 import json
+import re
+import time
 from http import HTTPStatus
 
 from proxyurls.errors import APIStatusError, ConnectionFailed
+
+CONNECT_SECONDS = 30.0  # as client-go's dialer
+_NO_APISERVER = (
+    "it is no apiserver, or a login page or gateway stands in front of it; "
+    "check --server or --context"
+)
+
+_CLOSED = (
+    "it closed the connection without an HTTP answer; an apiserver does so when the app behind "
+    "breaks off, and anything else there does not speak HTTP (is it https://…?)"
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,30 +37,78 @@ def parse_status(body: bytes) -> dict[str, Any] | None:
         return None
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     is_status = isinstance(value, dict) and value.get("kind") == "Status"
     return value if is_status and value.get("apiVersion") == "v1" else None
 
 
+# How the messages of the apiserver's proxy begin; tests/contract/ has each.
+_REFUSAL = re.compile(
+    r'(?:services|pods|nodes)(?: "| is forbidden)|no endpoints available|no service port|'
+    r"error trying to reach service|invalid (?:service|pod|node) request|address not allowed|"
+    r"Unauthorized"
+)
+
+
+def is_refusal(status: int, body: bytes, *, sure: bool) -> bool:
+    """Whether a proxied answer is the apiserver's own Status object.
+
+    Nothing marks it as such, and an app may answer a Status object too.
+
+    Args:
+        status: the answer's status.
+        body: its body.
+        sure: ask for a message that the apiserver's proxy is known to give.
+    """
+    found = parse_status(body)
+    if found is None or found.get("code") != status:
+        return False
+    return not sure or _REFUSAL.match(str(found.get("message"))) is not None
+
+
+class Patience:
+    """How often and how long to wait for a busy server.
+
+    As client-go's rest/with_retry.go: 429 and 503 with a Retry-After of whole seconds. It retries
+    ten times however long that takes; we stop after a minute in all.
+    """
+
+    def __init__(self) -> None:
+        self._tries = 10
+        self._seconds = 60
+
+    def wait(self, status: int, retry_after: str) -> bool:
+        """Wait if the answer asks for it. True if the request is to be sent again."""
+        busy = status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+        if not (busy and self._tries and retry_after.isascii() and retry_after.isdigit()):
+            return False
+        seconds = int(retry_after[:9])
+        self._tries -= 1
+        self._seconds -= seconds
+        if self._seconds < 0:
+            return False
+        time.sleep(seconds)
+        return True
+
+
 def read_answer(server: str, status: int, body: bytes) -> dict[str, Any]:
-    """The JSON object that the API answered with.
+    """The object that the API answered with.
 
     Raises:
-        APIStatusError: the status is not 2xx, or the body is no JSON object: then something
-            else than an apiserver answers there.
+        APIStatusError: the status is not 2xx, or the body is no API object: then something else
+            than an apiserver answers there.
     """
     if status not in range(200, 300):
         raise status_error(server, status, body)
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
-    if isinstance(value, dict):
+    if isinstance(value, dict) and "kind" in value:
         return value
     raise APIStatusError(
-        f"{server} answered {phrase(status)}, but not with a JSON object: it is no apiserver, "
-        "or a login page stands in front of it; check --server or --context",
+        f"{server} answered {phrase(status)}, but not with an API object: {_NO_APISERVER}",
         status=status,
     )
 
@@ -61,23 +122,28 @@ def phrase(status: int) -> str:
 
 
 def status_error(server: str, status: int, body: bytes) -> APIStatusError:
-    """The error for an answer of the API itself with a status of 400 or more.
+    """The error for an answer of the API itself that is no success.
 
     Args:
         server: the base URL that was asked.
         status: the answer's status.
         body: its body, a Status object or any text.
     """
-    found = parse_status(body) or {}
+    found = parse_status(body)
+    if found is None and (status < 400 or body.lstrip()[:1] == b"<"):
+        return APIStatusError(
+            f"{server} answered {phrase(status)} as no apiserver does: {_NO_APISERVER}",
+            status=status,
+        )
+    found = found or {}
     detail = " ".join(str(found.get("message") or body[:200].decode(errors="replace")).split())
-    reason = str(found.get("reason") or "")
     head = f"the apiserver at {server} answered {phrase(status)}"
     if detail:
         head += f": {detail}"
     return APIStatusError(
         head + _remedy(status, detail),
         status=status,
-        reason=reason,
+        reason=str(found.get("reason") or ""),
         detail=detail,
         continue_token=str((found.get("metadata") or {}).get("continue") or ""),
     )
@@ -87,6 +153,9 @@ def status_error(server: str, status: int, body: bytes) -> APIStatusError:
 _PROXY_REMEDIES = {
     "no endpoints available": (
         "no ready pod is behind it, or its ports have names and one must be typed: NAME:PORT"
+    ),
+    "address not allowed": (
+        "the pod has no address yet, or one that is never proxied to (loopback, link-local)"
     ),
     "no service port": "`proxyurls services` lists its ports",
     "does not look like a TLS handshake": "the app speaks plain http: leave https: out",
@@ -100,6 +169,10 @@ _PROXY_REMEDIES = {
 def _remedy(status: int, detail: str) -> str:
     if detail.startswith('services "') and detail.endswith('" not found'):
         return "; there is no such service, or no Endpoints object behind it"
+    if re.search(r'no endpoints available for service "[^"]*:[^":0-9][^":]*"', detail):
+        return (
+            "; no port has that name (`proxyurls services` lists them), or no ready pod is behind"
+        )
     for part, remedy in _PROXY_REMEDIES.items():
         if part in detail:
             return f"; {remedy}"
@@ -110,40 +183,58 @@ def _remedy(status: int, detail: str) -> str:
     return ""
 
 
-def connection_error(server: str, error: BaseException) -> ConnectionFailed:
+def connection_error(
+    server: str, error: BaseException, *, proxy: str | None = None
+) -> ConnectionFailed:
     """The error for a request that got no answer.
 
     Args:
         server: the base URL that was asked.
-        error: what the HTTP library raised; its cause is looked through for the real one.
+        error: what the HTTP library raised; its causes are looked through for the real one.
+        proxy: the proxy that was to be used, if any. Its password is not shown.
     """
-    text, seen = "", error
-    chain = [error]
-    while (seen.__cause__ or seen.__context__) and len(chain) < 10:
-        seen = seen.__cause__ or seen.__context__  # type: ignore[assignment]
-        chain.append(seen)
-    for each in chain:
-        text = " ".join(str(each).split()) or text
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and len(chain) < 10:
+        chain.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    texts = [" ".join(str(each).split()) for each in chain]
+    text = next((text for text in reversed(texts) if text), "")
     kinds = " ".join(type(each).__name__ for each in chain)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         why = text.partition("certificate verify failed: ")[2].rpartition(" (_ssl")[0] or text
         remedy = "check certificate-authority or --tls-server-name (see `proxyurls config`)"
         return ConnectionFailed(f"the certificate of {server} is not trusted: {why}; {remedy}")
-    if "gaierror" in kinds:
-        return ConnectionFailed(
-            f"can't reach {server}: its host name is not known ({text}); "
-            "check --server or --context"
-        )
-    if "ConnectionRefused" in kinds or "Connection refused" in text:
-        return ConnectionFailed(
-            f"can't reach {server}: connection refused; is the apiserver running there, "
-            "and is this the right --context?"
-        )
-    if "Timeout" in kinds or "timed out" in text:
-        return ConnectionFailed(
-            f"can't reach {server}: no answer within the time limit; "
-            "check the network, or raise --request-timeout"
-        )
-    if "WRONG_VERSION_NUMBER" in text:
-        return ConnectionFailed(f"can't reach {server}: it does not speak TLS; is it http://…?")
-    return ConnectionFailed(f"can't reach {server}: {text or kinds.split()[0]}")
+    head = f"can't reach {server}"
+    hint = "check --server or --context"
+    if proxy:
+        from proxyurls.config.server import mask_password
+
+        head += f" through the proxy {mask_password(proxy)}"
+        hint = "check proxy-url in the kubeconfig, or HTTPS_PROXY"
+    if "ProxyError" in kinds:
+        return ConnectionFailed(f"{head}: the proxy answered {text}; {hint}")
+    for signs, why in (
+        (("gaierror",), f"the host name is not known ({text}); {hint}"),
+        (
+            ("ConnectionRefused", "Connection refused"),
+            f"connection refused; is it running there? {hint.capitalize()}",
+        ),
+        (
+            ("ReadTimeout", "WriteTimeout"),
+            "connected, but no answer came within the time limit; raise --request-timeout",
+        ),
+        (
+            ("Timeout", "timed out"),
+            "no answer within the time limit; check the network, or raise --request-timeout",
+        ),
+        (("WRONG_VERSION_NUMBER",), "it does not speak TLS; is it http://…?"),
+        (
+            ("RemoteProtocolError", "RemoteDisconnected", "BadStatusLine", "ReadError"),
+            _CLOSED,
+        ),
+        (("DecodingError",), "its answer is not compressed as its Content-Encoding says"),
+    ):
+        if any(sign in kinds or sign in text for sign in signs):
+            return ConnectionFailed(f"{head}: {why}")
+    return ConnectionFailed(f"{head}: {text or kinds.split()[0]}")

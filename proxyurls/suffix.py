@@ -17,10 +17,11 @@ from proxyurls.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    QueryValue = str | int | float
-    Query = Mapping[str, QueryValue | Sequence[QueryValue]] | Iterable[tuple[str, QueryValue]]
+    # A value is text, a number, or a list or tuple of them. (A closer type would make mypy
+    # refuse literals such as {"q": "a", "page": 2}.)
+    Query = Mapping[str, object] | Iterable[tuple[str, object]]
 
 # RFC 3986: pchar without percent-encoding; a query and a fragment may also hold "/" and "?".
 # Square brackets in a query are left alone, as browsers do: many apps read them.
@@ -191,8 +192,8 @@ def with_query(suffix: str, query: Query) -> str:
 
     Args:
         suffix: a suffix; what it already has as a query stays in front.
-        query: pairs, or a mapping whose values may be sequences. Numbers are written as Python
-            writes them.
+        query: pairs or a mapping. A value is text, a number (written as Python writes it), or
+            a list or tuple of them.
 
     Returns:
         the canonical suffix.

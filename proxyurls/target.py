@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from proxyurls.errors import InvalidTarget, shown
 from proxyurls.segment import NameSegment, check_name, check_port, check_scheme, join_segment
+from proxyurls.server import join
 from proxyurls.suffix import clean, with_query
 from proxyurls.value import Value
 
@@ -136,8 +137,6 @@ class Target(Value):
             InvalidSuffix: as for `path`.
         """
         import yarl
-
-        from proxyurls.urls import join
 
         suffix = with_query(suffix, query) if query else suffix
         # encoded=True: yarl would otherwise resolve dot segments and quote once more.

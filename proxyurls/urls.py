@@ -1,4 +1,4 @@
-"""Full URLs: joining and splitting servers and proxy paths, and in-cluster URLs and back."""
+"""Full URLs: proxy URLs in their three parts, and in-cluster URLs and back."""
 
 from __future__ import annotations
 
@@ -6,28 +6,22 @@ import re
 
 from proxyurls.errors import InvalidInput, InvalidTarget, InvalidURL, shown
 from proxyurls.segment import LABEL, LABEL_LIMIT, PORT_LIMIT, check_name, split_segment
+from proxyurls.server import check_server, credentials_refusal, join
 from proxyurls.suffix import COMMON, clean
 from proxyurls.target import Target
 from proxyurls.value import Value
 
-# A server's path is kept (Rancher: https://rancher/k8s/clusters/c-1); credentials, query and
-# fragment have no place in it. Backslashes and white space are left to no one's guess.
-_SERVER = re.compile(
-    r"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://"
-    r"(?P<host>\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*))"
-    r"(?::(?P<port>[0-9]{1,5}))?"
-    r"(?P<path>(?:/[A-Za-z0-9\-._~!$&'()*+,;=:@%]*)*)",
-    re.ASCII,
-)
 _PROXY = re.compile(
     r"(?P<server>[^?#]*?)/api/v1/"
     r"(?:namespaces/(?P<namespace>[^/?#]*)/(?P<kind>service|pod)s|nodes)"
     r"/(?P<segment>[^/?#]+)/proxy(?P<suffix>(?:[/?#].*)?)",
     re.DOTALL,
 )
+__all__ = ["ProxyURL", "from_cluster_url", "is_removed_form", "join", "parse_url", "to_cluster_url"]
+
 # Most proxy URLs there are, validated in one go; what it does not match is no less valid.
 _COMMON = re.compile(
-    r"(https?://[A-Za-z0-9.-]+(?::[0-9]{1,4})?)/api/v1/"
+    r"(https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,4})?)/api/v1/"
     rf"namespaces/({LABEL})/services/(?:(https?):(?=[^:/]*:))?({LABEL})(?::([1-9][0-9]{{0,4}})?)?"
     rf"/proxy(|/{COMMON})"
 )
@@ -38,91 +32,14 @@ _REMOVED = re.compile(
     r"/(?P<segment>[^/?#]+)(?P<suffix>(?:[/?#].*)?)",
     re.DOTALL,
 )
+_BEHIND = re.compile(r"/api/v1/(?:proxy/)?(?:namespaces/[^/]*/(?:services|pods)|nodes)/")
 _CLUSTER_URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>[^/?#:@\[\]]*)(?::(?P<port>[^/?#@]*))?(?P<suffix>(?:[/?#].*)?)",
     re.DOTALL,
 )
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _PORTS = {"http": 80, "https": 443}
-_TYPE_SERVER = "type https://HOST:PORT"
 _FORM = "SERVER/api/v1/namespaces/NAMESPACE/services/NAME/proxy/…"
-
-
-def join(server: str, path: str) -> str:
-    """Join a server and an absolute path: the one place in proxyurls where this is done.
-
-    Args:
-        server: the apiserver's base URL, or a kubectl proxy's; its own path is kept.
-        path: an absolute, encoded path, as `Target.path` gives it.
-
-    Raises:
-        InvalidURL: the server is no http or https URL, or holds credentials.
-
-    >>> join("https://rancher.example/k8s/clusters/c-1/", "/api/v1/nodes/n/proxy/")
-    'https://rancher.example/k8s/clusters/c-1/api/v1/nodes/n/proxy/'
-    """
-    return check_server(server).rstrip("/") + path
-
-
-def check_server(server: str) -> str:
-    """Refuse a text that is no server's base URL, and give back the one that is.
-
-    Raises:
-        InvalidURL: with what is wrong. A password in it is not repeated.
-    """
-    match = _SERVER.fullmatch(server)
-    if match is None or (match["port"] and int(match["port"]) > PORT_LIMIT):
-        raise InvalidURL(_server_refusal(server), text=None if "@" in server else server)
-    if match["host"][0] == "[" and not _is_ipv6(match["host"]):
-        raise InvalidURL(
-            f"invalid server {shown(server)}: {match['host']} is no IPv6 address", text=server
-        )
-    if "@" in match["path"]:
-        raise InvalidURL(_server_refusal(server))
-    path = match["path"].lower().replace("%2e", ".")
-    if "/." in path and re.search(r"/\.\.?(?:/|$)", path):
-        raise InvalidURL(
-            f"invalid server {shown(server)}: its path holds a dot segment, which clients "
-            "resolve; write the path that is meant",
-            text=server,
-        )
-    return server
-
-
-def _is_ipv6(host: str) -> bool:
-    import ipaddress
-
-    try:
-        ipaddress.IPv6Address(host[1:-1].partition("%")[0])
-    except ValueError:
-        return False
-    return True
-
-
-def _server_refusal(server: str) -> str:
-    if "@" in server:  # wherever it stands: an unencoded "/" or "#" may belong to the password
-        return (
-            "the server URL holds an '@', so maybe a user name and password; leave them out and "
-            "use a kubeconfig's user or --token (the URL is not shown here)"
-        )
-    head = f"invalid server {shown(server)}"
-    if re.match(r"[Hh][Tt][Tt][Pp][Ss]?:", server) is None:
-        scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)", server)
-        if scheme:
-            return f"{head}: the scheme is http or https, not {shown(scheme[0])}"
-        guess = f"https://{server.lstrip('/')}"
-        remedy = "did you mean " + shown(guess) + "?" if _SERVER.fullmatch(guess) else _TYPE_SERVER
-        return f"{head}: it has no scheme; {remedy}"
-    if re.search(r"[?#]", server):
-        return f"{head}: a server has no query or fragment; {_TYPE_SERVER}"
-    if _SERVER.fullmatch(re.sub(r":[0-9]+(?=/|$)", "", server)):
-        return f"{head}: a port number is from 0 to {PORT_LIMIT}"
-    bare = re.match(
-        r"[Hh][Tt][Tt][Pp][Ss]?://([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)", server
-    )
-    if bare:
-        return f"{head}: an IPv6 address stands in brackets, as in https://[{bare[1]}]"
-    return f"{head}: it is no URL of a host; {_TYPE_SERVER}"
 
 
 class ProxyURL(Value):
@@ -147,6 +64,12 @@ class ProxyURL(Value):
             check_server(f"https://host{server}")
         elif server:
             check_server(server)
+        if _BEHIND.search(server):
+            raise InvalidURL(
+                f"invalid server {shown(server)}: it is a proxy URL itself, and the apiserver "
+                "proxies no apiserver; type the base URL",
+                text=server,
+            )
         self._server = server
         self._target = target
         self._suffix = clean(suffix)
@@ -244,7 +167,7 @@ def _decode(text: str) -> str:
 
 def _url_refusal(url: str) -> str:
     if "@" in url.partition("/api/")[0]:
-        return _server_refusal(url)
+        return credentials_refusal()
     head = f"not a proxy URL: {shown(url, 200)}"
     path = re.split(r"[?#]", url)[0]
     if not path.isprintable():

@@ -29,23 +29,30 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the list; 1 where kubectl's exit code is 1, which is at any failure."""
+    from urllib.parse import quote
+
     from proxyurls.cli.console import say
     from proxyurls.cli.options import load
-    from proxyurls.discovery import CLUSTER_SERVICE_LABEL, cluster_service, services_path
-    from proxyurls.errors import ClusterError, ConfigNotFound, ProxyURLsError
+    from proxyurls.discovery import CLUSTER_SERVICE_LABEL, cluster_service
+    from proxyurls.errors import ConfigNotFound, InvalidTarget, ProxyURLsError
     from proxyurls.oneshot import get_json
 
+    asked = False
     try:
         config = load(args)
-        path = services_path(args.namespace or "kube-system")
-        found = get_json(
-            config,
-            f"{path}?labelSelector={CLUSTER_SERVICE_LABEL}%3Dtrue",
-            timeout=args.request_timeout or None,
-        )
+        asked = True
+        namespace = args.namespace or "kube-system"
+        if namespace in (".", "..") or "/" in namespace or "%" in namespace:
+            # What kubectl itself refuses. Other names it asks for, and finds nothing.
+            raise InvalidTarget(
+                f"invalid namespace {namespace!r}: it can't be '.' or '..' or hold '/' or '%'"
+            )
+        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/services"
+        path += f"?labelSelector={CLUSTER_SERVICE_LABEL}%3Dtrue"
+        found = get_json(config, path, timeout=args.request_timeout or None)
     except ProxyURLsError as error:
         # kubectl gets as far as asking its default, localhost:8080, where it finds no config.
-        if isinstance(error, (ClusterError, ConfigNotFound)):
+        if asked or isinstance(error, ConfigNotFound):
             print(_TRAILER, flush=True)
         say("error", error)
         return 1

@@ -60,7 +60,8 @@ def complete(prog: str) -> int:
     """
     import argcomplete
 
-    argcomplete.autocomplete(_whole_parser(prog, os.environ.get("COMP_LINE", "").split()))
+    parser = _whole_parser(prog, os.environ.get("COMP_LINE", "").split())
+    argcomplete.autocomplete(parser, always_complete_options=False)
     return 1  # it leaves the process, unless the shell's variables are missing
 
 

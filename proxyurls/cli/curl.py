@@ -54,8 +54,9 @@ class _Curl:
         self.words: list[str] = []
         self.notes: list[str] = []
         view = "kubectl config view --raw --minify --flatten"
-        for option, value in (("--kubeconfig", args.kubeconfig), ("--context", args.context)):
-            view += f" {option}={quote(value)}" if value else ""
+        for option in ("kubeconfig", "context", "cluster", "user"):
+            value = getattr(args, option)
+            view += f" --{option}={quote(value)}" if value else ""
         self._view = view
 
     def _extract(self, entry: str, key: str) -> str:
@@ -121,12 +122,12 @@ class _Curl:
                 self.notes.append("set TOKEN to what you gave as --token")
             else:
                 self.notes.append(
-                    f"set it with: TOKEN=$({self._extract('users[0].user', 'token')})"
+                    f"set TOKEN with: TOKEN=$({self._extract('users[0].user', 'token')})"
                 )
         elif credential.kind == "basic":
             self.words += ["-u", f'{quote(credential.username)}:"$PASSWORD"']
             command = self._extract("users[0].user", "password")
-            self.notes.append(f"set it with: PASSWORD=$({command})")
+            self.notes.append(f"set PASSWORD with: PASSWORD=$({command})")
 
     def impersonation(self) -> None:
         """The Impersonate-* headers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from proxyurls.cli.console import say
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from proxyurls.cli.download import Download
     from proxyurls.cli.parser import Parser
-    from proxyurls.cli.progress import Transfer
     from proxyurls.cli.target_text import TargetText
     from proxyurls.cluster import Cluster
     from proxyurls.target import Target
 
-_CHUNK = 64 * 1024
 _STATUS_LIMIT = 64 * 1024  # a Status object is smaller, and a larger body is the app's
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
+_RAW = re.compile(r"/[!\"$-~]*")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 
@@ -83,20 +83,28 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Send the request; 1 if the answer's status is 400 or more, or it breaks off."""
+    from proxyurls.cli.download import download
     from proxyurls.cluster import Cluster
 
     method, headers = _method(args), _headers(args)
     typed = _typed(args)
-    if args.save and Path(args.save).is_dir():
-        raise UsageError(f"--save {args.save!r} is a directory; type a file's name")
-    with _body(args.data) as (body, size):
+    with ExitStack() as stack:
+        target = None
+        if args.save is not None:
+            if method == "HEAD":
+                raise UsageError("--save has nothing to save with -X HEAD; leave one of them out")
+            target = stack.enter_context(download(args.save))
+        body, size = stack.enter_context(_body(args.data))
         if size is not None:
             headers.append(("Content-Length", str(size)))
         config = load(args)
-        with Cluster(config, timeout=args.request_timeout or None, trace=trace(args)) as cluster:
-            who, path = _locate(cluster, typed, args)
-            with cluster.client.stream(method, path, headers=headers, body=body) as response:
-                return _receive(response, who, args)
+        timeout = args.request_timeout or None
+        cluster = stack.enter_context(Cluster(config, timeout=timeout, trace=trace(args)))
+        who, path = _locate(cluster, typed, args)
+        response = stack.enter_context(
+            cluster.client.stream(method, path, headers=headers, body=body)
+        )
+        return _Answer(response, who, config.server).receive(target, head=args.include)
 
 
 def _typed(args: argparse.Namespace) -> TargetText | None:
@@ -106,13 +114,11 @@ def _typed(args: argparse.Namespace) -> TargetText | None:
     if args.raw is not None:
         if args.target is not None:
             raise UsageError(f"--raw takes the place of TARGET; leave {args.target!r} out")
-        if not args.raw.startswith("/") or not args.raw.isascii() or not args.raw.isprintable():
+        if not _RAW.fullmatch(args.raw):
             raise UsageError(
-                f"--raw {args.raw!r} is no path of the API: it starts with '/' and is already "
-                "encoded, as /api/v1/namespaces"
+                f"--raw {args.raw!r} is no path of the API: it starts with '/', is already encoded "
+                "and has no fragment, as /api/v1/namespaces?limit=5"
             )
-        if " " in args.raw:
-            raise UsageError(f"--raw {args.raw!r} holds a space; type %20")
         return None
     if args.target is None:
         raise UsageError(
@@ -124,19 +130,38 @@ def _typed(args: argparse.Namespace) -> TargetText | None:
 def _locate(
     cluster: Cluster, typed: TargetText | None, args: argparse.Namespace
 ) -> tuple[str, str]:
-    """Who will answer, in words, and the path to ask."""
+    """Which app will answer, in words ("" for the API itself), and the path to ask."""
     from proxyurls.cli.url import compare_servers, pair
-    from proxyurls.suffix import with_query
+    from proxyurls.suffix import alterations, with_query
 
     pairs = [pair(item) for item in args.query]
     if typed is None:
         query = with_query("", pairs)[1:]
-        return "", args.raw + (query.replace("?", "&", 1) if "?" in args.raw else query)
+        path = args.raw + (query.replace("?", "&", 1) if "?" in args.raw else query)
+        return _app_behind(path), path
     compare_servers(typed.server, cluster.config.base_url)
     suffix = typed.with_suffix(args.suffix)
     suffix = with_query(suffix, pairs) if pairs else suffix
     target = _resolve(cluster, typed, verbose=args.verbosity > 0)
-    return f"the app behind {target.kind} {target.name!r}", target.path(suffix)
+    for change in alterations(suffix):
+        if change.kind != "fragment":
+            say("note", f"the app gets {change.after!r}: {change.reason}")
+    return _name(target), target.path(suffix)
+
+
+def _name(target: Target) -> str:
+    return f"the app behind {target.kind} {target.name!r}"
+
+
+def _app_behind(path: str) -> str:
+    """Who answers a raw path that is a proxy path."""
+    from proxyurls.errors import InvalidInput
+    from proxyurls.urls import parse_url
+
+    try:
+        return _name(parse_url(path).target)
+    except InvalidInput:
+        return ""
 
 
 def _resolve(cluster: Cluster, typed: TargetText, *, verbose: bool) -> Target:
@@ -184,6 +209,8 @@ def _headers(args: argparse.Namespace) -> list[tuple[str, str]]:
             raise UsageError(f"-H {name!r} is no header; type 'NAME: VALUE'")
         if not _HEADER_VALUE.fullmatch(value):
             raise UsageError(f"the value of -H {name!r} is not plain ASCII text; encode it")
+        if name.lower() in ("content-length", "transfer-encoding"):
+            raise UsageError(f"-H {name!r} is told by the body itself; leave it out")
         if name.lower() == "authorization":
             raise UsageError(
                 "-H 'Authorization' would never reach the app: the apiserver reads it and "
@@ -204,7 +231,9 @@ def _body(data: str | None) -> Iterator[tuple[bytes | BinaryIO | None, int | Non
     if data is None or not data.startswith("@"):
         yield (None if data is None else data.encode(errors="surrogateescape")), None
     elif data == "@-":
-        yield sys.stdin.buffer, None
+        if sys.stdin is None:
+            raise UsageError("-d @- reads stdin, and that is closed; pipe something in")
+        yield sys.stdin.buffer, _size(sys.stdin.fileno())
     else:
         try:
             file = Path(data[1:]).open("rb")  # noqa: SIM115  (closed below)
@@ -214,114 +243,109 @@ def _body(data: str | None) -> Iterator[tuple[bytes | BinaryIO | None, int | Non
                 "for a text that starts with @, type -d @- and pipe it in"
             ) from error
         with file:
-            info = os.fstat(file.fileno())
-            yield file, info.st_size if _is_regular(info.st_mode) else None
+            yield file, _size(file.fileno())
 
 
-def _is_regular(mode: int) -> bool:
+def _size(descriptor: int) -> int | None:
+    """How many bytes a regular file still has to give; None for pipes and the like."""
     import stat
 
-    return stat.S_ISREG(mode)
+    info = os.fstat(descriptor)
+    if not stat.S_ISREG(info.st_mode):
+        return None
+    return max(info.st_size - os.lseek(descriptor, 0, os.SEEK_CUR), 0)
 
 
-def _receive(response: httpx.Response, who: str, args: argparse.Namespace) -> int:
-    from proxyurls.cli.progress import Transfer
+class _Answer:
+    """An answer and who gave it."""
 
-    failed = response.status_code >= 400
-    length = response.headers.get("Content-Length", "")
-    bodiless = response.request.method == "HEAD" or response.status_code in (204, 304)
-    transfer = Transfer(int(length) if length.isdigit() and not bodiless else None)
-    if args.include:
-        _print_head(response)
-    if args.save and not failed:
-        _save(response, Path(args.save), transfer)
-        return 0
-    head = _print_body(response, transfer)
-    if failed:
-        _say_failure(response, who, head)
-    return int(failed)
+    def __init__(self, response: httpx.Response, who: str, server: str) -> None:
+        from proxyurls.cli.progress import Transfer
 
+        self.response = response
+        self.who = who
+        self.server = server
+        length = response.headers.get("Content-Length", "")
+        bodiless = response.request.method == "HEAD" or response.status_code in (204, 304)
+        self.transfer = Transfer(int(length) if length.isdigit() and not bodiless else None)
 
-def _print_head(response: httpx.Response) -> None:
-    print(f"{response.http_version} {response.status_code} {response.reason_phrase}")
-    for name, value in response.headers.raw:
-        print(f"{name.decode('latin-1')}: {value.decode('latin-1')}")
-    print(flush=True)
+    def receive(self, target: Download | None, *, head: bool) -> int:
+        """Print or save it, and return the exit code."""
+        status = self.response.status_code
+        if head:
+            self._print_head()
+        if target and status in range(200, 300):
+            for chunk in self._chunks():
+                target.file.write(chunk)
+            target.whole()
+            say("note", f"{target.path}: {self.transfer.done} bytes")
+            return 0
+        beginning = self._print_body()
+        if status >= 400:
+            self._say_failure(beginning)
+        elif "Location" in self.response.headers:
+            say("note", f"{self._status()}: it redirects to {self.response.headers['Location']}")
+        if target:
+            say("error", f"{target.path} was not written: the answer was {self._status()}")
+        return int(status >= 400 or target is not None)
 
+    def _status(self) -> str:
+        from proxyurls.status import phrase
 
-def _chunks(response: httpx.Response, transfer: Transfer) -> Iterator[bytes]:
-    """The body as it comes. What breaks off is an error that counts its bytes."""
-    import httpx
+        return phrase(self.response.status_code)
 
-    from proxyurls.errors import ConnectionFailed
+    def _print_head(self) -> None:
+        response = self.response
+        print(f"{response.http_version} {response.status_code} {response.reason_phrase}")
+        for name, value in response.headers.raw:
+            print(f"{name.decode('latin-1')}: {value.decode('latin-1')}")
+        print(flush=True)
 
-    try:
-        for chunk in response.iter_raw(_CHUNK):
-            yield chunk
-            transfer.add(len(chunk))
-    except httpx.TransportError as error:
-        transfer.clear()
-        why = " ".join(str(error).split())
-        raise ConnectionFailed(
-            f"the answer broke off after {transfer.counts()}: {why}; what came is not whole"
-        ) from error
-    transfer.clear()
+    def _chunks(self) -> Iterator[bytes]:
+        """The body as it comes. What breaks off is an error that counts its bytes."""
+        import httpx
 
+        from proxyurls.errors import ConnectionFailed
 
-def _print_body(response: httpx.Response, transfer: Transfer) -> bytes:
-    """Print the body, and give back its beginning, by which an apiserver's Status is known."""
-    out = sys.stdout.buffer
-    sys.stdout.flush()
-    head = b""
-    live = sys.stdout.isatty()
-    for chunk in _chunks(response, transfer):
-        out.write(chunk)
-        out.flush()
-        if live:
-            transfer.quiet()
-        head = head + chunk if len(head) < _STATUS_LIMIT else head
-    return head
+        try:
+            for chunk in self.response.iter_raw():
+                self.transfer.add(len(chunk))
+                yield chunk
+        except httpx.TransportError as error:
+            raise ConnectionFailed(
+                f"the answer broke off after {self.transfer.counts()}; what came is not whole"
+            ) from error
+        finally:
+            self.transfer.clear()
 
+    def _print_body(self) -> bytes:
+        """Print the body, and give back its beginning, by which a Status object is known."""
+        if sys.stdout is None:
+            raise UsageError("stdout is closed, so the answer can't be printed; use --save FILE")
+        out = sys.stdout.buffer
+        sys.stdout.flush()
+        beginning = b""
+        if sys.stdout.isatty():
+            self.transfer.quiet()
+        for chunk in self._chunks():
+            out.write(chunk)
+            out.flush()
+            beginning = beginning + chunk if len(beginning) < _STATUS_LIMIT else beginning
+        if sys.stdout.isatty() and beginning and not chunk.endswith(b"\n"):
+            print(flush=True)
+        return beginning
 
-def _save(response: httpx.Response, path: Path, transfer: Transfer) -> None:
-    """Write the body beside the file and move it there once it is whole."""
-    path = path.resolve()  # a link stays, and its file is replaced
-    if path.exists() and not path.is_file():  # a device or a pipe can't be replaced
-        with path.open("wb") as file:
-            for chunk in _chunks(response, transfer):
-                file.write(chunk)
-        return
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("xb") as file:
-            for chunk in _chunks(response, transfer):
-                file.write(chunk)
-        if path.exists():
-            part.chmod(path.stat().st_mode & 0o7777)
-        part.replace(path)
-    except BaseException as error:
-        transfer.clear()
-        part.unlink(missing_ok=True)
-        if isinstance(error, KeyboardInterrupt):
-            say("error", f"interrupted after {transfer.counts()}; {path} was not written")
-        raise
-    say("note", f"{path}: {transfer.done} bytes")
+    def _say_failure(self, beginning: bytes) -> None:
+        """Tell the apiserver's own refusal from the app's answer."""
+        from proxyurls.status import is_refusal, status_error
 
-
-def _say_failure(response: httpx.Response, who: str, head: bytes) -> None:
-    """Tell the apiserver's own refusal from the app's answer."""
-    from proxyurls.status import parse_status, phrase, status_error
-
-    sys.stdout.flush()
-    if head and not head.endswith(b"\n") and sys.stdout.isatty():
-        print()
-    status = response.status_code
-    # An app may answer a Status object too, but the apiserver never sends a Server header.
-    if parse_status(head) and "Server" not in response.headers:
-        say("error", status_error(_server(response), status, head))
-    else:
-        say("error", f"{who or 'the apiserver'} answered {phrase(status)}")
-
-
-def _server(response: httpx.Response) -> str:
-    return f"{response.url.scheme}://{response.url.netloc.decode()}"
+        status = self.response.status_code
+        plain = self.response.headers.get("Content-Type", "") == "application/json"
+        # A load balancer in front of an apiserver adds a Server header, and so do most apps.
+        unsigned = "Server" not in self.response.headers
+        if not self.who or (plain and is_refusal(status, beginning, sure=not unsigned)):
+            say("error", status_error(self.server, status, beginning))
+        elif self.response.request.method == "HEAD" and unsigned:
+            say("error", f"the apiserver or {self.who} answered {self._status()} to HEAD")
+        else:
+            say("error", f"{self.who} answered {self._status()}")

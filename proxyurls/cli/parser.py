@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import NoReturn
 
+    from _typeshed import SupportsWrite
+
 _WIDEST = 100
 
 
@@ -40,6 +42,10 @@ class Parser(argparse.ArgumentParser):
         """The help text, with a usage line that does not list each option."""
         self.usage = self.usage or f"%(prog)s {self._words()}[options]"
         return super().format_help()
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Print the help text; argparse's own would hide that the disk is full."""
+        print(self.format_help(), end="", file=file)
 
     def parse(self, argv: Sequence[str], *, command: str = "") -> argparse.Namespace:
         """Parse the words of a command line, its options in any place.

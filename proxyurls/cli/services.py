@@ -248,6 +248,8 @@ def _say_where(cluster: Cluster, namespace: str | None, selector: str | None) ->
         return
     places = ", ".join(f"{name} ({count})" for name, count in found.most_common(10))
     hint = (
-        f"there are some in: {places}; choose with -n, or -A for all" if found else "nor elsewhere"
+        f"there are some in: {places}; choose with -n, or -A for all"
+        if found
+        else "there are none elsewhere"
     )
     say("note", f"{what} in namespace {namespace!r}; {hint}")

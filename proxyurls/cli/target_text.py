@@ -224,7 +224,7 @@ def _parse_link(text: str) -> TargetText:
 
 def _parse_words(text: str, *, resolves: bool) -> TargetText:
     prefix, slash, rest = text.partition("/")
-    kind = KINDS.get(prefix)
+    kind = KINDS.get(prefix) if slash else None
     if kind is None:
         prefix = ""
         kind, rest = "service", text
@@ -270,7 +270,7 @@ def _check(
                     f"{error}, or use --resolve, which looks it up", text=port
                 ) from None
         return TargetText(kind, name, namespace, check_port("service", port), scheme or None)
-    where = None if kind == "node" else namespace or "default"
+    where = None if kind == "node" else "default" if namespace is None else namespace
     target = Target(kind, name, where, port, scheme)
     return TargetText(kind, name, namespace, target.port, target.scheme)
 

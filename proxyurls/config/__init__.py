@@ -14,10 +14,11 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from proxyurls.config.config import Config
     from proxyurls.config.credentials import Credentials
     from proxyurls.config.kubeconfig import Kubeconfig, load_kubeconfig
     from proxyurls.config.load import load_config
-    from proxyurls.config.model import TLS, Config, Credential, Impersonate
+    from proxyurls.config.model import TLS, Credential, Impersonate
 
 __all__ = [
     "TLS",
@@ -32,7 +33,7 @@ __all__ = [
 
 _HOMES = {
     "TLS": "model",
-    "Config": "model",
+    "Config": "config",
     "Credential": "model",
     "Credentials": "credentials",
     "Impersonate": "model",

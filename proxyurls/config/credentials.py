@@ -1,4 +1,4 @@
-"""The live credentials of a Config. Knows no HTTP library: two of them use it."""
+"""The live credentials of a connection. Knows no HTTP library: two of them use it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import ssl
 
     from proxyurls.config.exec_plugin import ExecCredential
-    from proxyurls.config.model import Config
+    from proxyurls.config.model import Connection
     from proxyurls.config.token_file import Signature
 
 # The characters of an HTTP token (RFC 9110, 5.6.2) besides letters and digits; "%" escapes.
@@ -21,13 +21,9 @@ _HEADER_SAFE = "!#$&'*+-.^_`|~"
 
 
 class Credentials:
-    """Headers and TLS material, kept fresh. Safe to share between threads.
+    """Headers and TLS material, kept fresh. Safe to share between threads."""
 
-    Attributes:
-        server_name: the name to check the server's certificate for, or None for the host's.
-    """
-
-    def __init__(self, config: Config, *, plugin_time_limit: float | None = None) -> None:
+    def __init__(self, config: Connection, *, plugin_time_limit: float | None = None) -> None:
         """Nothing is read or run yet.
 
         Args:
@@ -48,7 +44,6 @@ class Credentials:
         self._exec: ExecCredential | None = None
         self._context: ssl.SSLContext | None = None
         self._context_key: object = None
-        self.server_name = config.tls.server_name or None
 
     def __repr__(self) -> str:
         return f"Credentials({self._config.credential.kind!r}, {self._config.base_url!r})"
@@ -67,6 +62,9 @@ class Credentials:
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """The context for connections to the server; None if it speaks plain HTTP.
+
+        It checks the certificate for tls-server-name where there is one, whatever host the
+        HTTP library asks it to check for.
 
         The same object until a certificate or key changes: open connections may stay then,
         and a client that sees another object should make new ones.

@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxyurls.config.model import Config, ExecPlugin
+    from proxyurls.config.model import Connection, ExecPlugin
 
 # kubectl waits for ever. A plugin that has a terminal may be waiting for a person.
 TIME_LIMIT = 60.0
@@ -49,7 +49,9 @@ class ExecCredential:
         return self.expires is not None and datetime.now(timezone.utc) > self.expires
 
 
-def run_plugin(plugin: ExecPlugin, config: Config, *, time_limit: float | None) -> ExecCredential:
+def run_plugin(
+    plugin: ExecPlugin, config: Connection, *, time_limit: float | None
+) -> ExecCredential:
     """Run the plugin and read what it prints.
 
     Args:
@@ -95,7 +97,7 @@ def _missing(plugin: ExecPlugin) -> str:
     return f"exec plugin {plugin.command} not found; {hint or 'install it, or put it in PATH'}"
 
 
-def _exec_info(plugin: ExecPlugin, config: Config, *, interactive: bool) -> str:
+def _exec_info(plugin: ExecPlugin, config: Connection, *, interactive: bool) -> str:
     spec: dict[str, Any] = {"interactive": interactive}
     if plugin.provide_cluster_info:
         spec["cluster"] = _cluster_info(config)
@@ -104,12 +106,12 @@ def _exec_info(plugin: ExecPlugin, config: Config, *, interactive: bool) -> str:
         return json.dumps(info)
     except (TypeError, ValueError):  # a date, or an alias to itself
         raise CredentialError(
-            f"the extension client.authentication.k8s.io/exec of cluster {config.cluster!r} "
+            f"the extension client.authentication.k8s.io/exec of the cluster {config.server} "
             "holds a value that JSON has no word for; put dates in quotes"
         ) from None
 
 
-def _cluster_info(config: Config) -> dict[str, Any]:
+def _cluster_info(config: Connection) -> dict[str, Any]:
     """`spec.cluster` (rest/exec.go, ConfigToExecCluster), without what is empty."""
     import base64
 

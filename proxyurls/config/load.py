@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+from proxyurls.config.config import Config
 from proxyurls.config.flags import Flags
 from proxyurls.config.in_cluster import SERVICE_ACCOUNT, find_pod
 from proxyurls.config.kubeconfig import load_kubeconfig
-from proxyurls.config.model import TLS, ClientCertificate, Config, Credential, Impersonate
+from proxyurls.config.model import TLS, ClientCertificate, Credential, Impersonate
 from proxyurls.config.proxy import check_proxy_url, proxy_from_environment
 from proxyurls.config.selection import select
 from proxyurls.config.server import check_server, takes_credentials

@@ -13,8 +13,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxyurls.config.credentials import Credentials
-
 Kind = Literal["none", "token", "token-file", "client-certificate", "basic", "exec"]
 
 
@@ -114,35 +112,27 @@ class TLS:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
-    """One apiserver and one way to talk to it, with the reasons.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """What it takes to talk to one apiserver. `Config` adds how it was chosen.
 
     Attributes:
         server: as it was written; `base_url` is what is contacted.
-        context, cluster, user: names in the kubeconfig, or "".
-        namespace: never empty.
-        credential: of kind "none" also where credentials were withheld (see `warnings`).
-        proxy_url: may hold a password, so it is shown by `as_dict` alone, and masked.
+        credential: of kind "none" also where credentials were withheld (see `Config.warnings`).
+        impersonate: whom to act as.
+        tls: how the server proves who it is.
+        proxy_url: may hold a password, so it is shown by `Config.as_dict` alone, and masked.
         disable_compression: ask the server for plain responses.
-        sources: for "server", "context", …: where each came from, for people.
-        warnings: one line each.
         exec_config: the cluster's extension for exec plugins, passed on as it is.
         environ: what exec plugins run in, instead of os.environ.
     """
 
     server: str
-    context: str = ""
-    cluster: str = ""
-    user: str = ""
-    namespace: str = "default"
     credential: Credential = Credential()
     impersonate: Impersonate = Impersonate()
     tls: TLS = TLS()
     proxy_url: str | None = field(default=None, repr=False)
     disable_compression: bool = False
-    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
-    warnings: tuple[str, ...] = ()
     exec_config: Any = field(default=None, repr=False, compare=False)
     environ: Mapping[str, str] | None = field(default=None, repr=False, compare=False)
 
@@ -152,26 +142,3 @@ class Config:
         from proxyurls.config.server import check_server
 
         return check_server(self.server, source="this Config")[1]
-
-    def credentials(self) -> Credentials:
-        """A live object that reads files and runs plugins when it is asked for headers."""
-        from proxyurls.config.credentials import Credentials
-
-        return Credentials(self)
-
-    def as_dict(self) -> dict[str, Any]:
-        """All of it that is safe to print, as JSON values."""
-        from proxyurls.config.server import mask_password
-
-        return {
-            "server": self.server,
-            "context": self.context,
-            "cluster": self.cluster,
-            "user": self.user,
-            "namespace": self.namespace,
-            "credential": self.credential.kind,
-            "impersonate": self.impersonate.as_dict() if self.impersonate else None,
-            "tls": self.tls.as_dict(),
-            "proxy_url": mask_password(self.proxy_url) if self.proxy_url else None,
-            "sources": dict(self.sources),
-        }

@@ -14,8 +14,31 @@ from proxyurls.errors import CredentialError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from proxyurls.config.model import TLS, ClientCertificate
+
+
+class _Context(ssl.SSLContext):
+    """Checks the server's certificate for ``tls-server-name`` where there is one.
+
+    Here, and not where connections are made, because HTTP libraries have no option for it that
+    also works through a proxy.
+    """
+
+    server_name = ""
+
+    def wrap_socket(self, sock: Any, *args: Any, **options: Any) -> ssl.SSLSocket:
+        """As in the base class, for that name."""
+        if self.server_name:
+            options["server_hostname"] = self.server_name
+        return super().wrap_socket(sock, *args, **options)
+
+    def wrap_bio(self, *args: Any, **options: Any) -> ssl.SSLObject:
+        """As in the base class, for that name."""
+        if self.server_name:
+            options["server_hostname"] = self.server_name
+        return super().wrap_bio(*args, **options)
 
 
 def make_context(tls: TLS, certificate: ClientCertificate | None) -> ssl.SSLContext:
@@ -24,7 +47,8 @@ def make_context(tls: TLS, certificate: ClientCertificate | None) -> ssl.SSLCont
     Raises:
         CredentialError: a file can't be read, or is no certificate or no key for it.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = _Context(ssl.PROTOCOL_TLS_CLIENT)
+    context.server_name = tls.server_name
     # Python 3.13's create_default_context sets it, some distributions everywhere: it refuses
     # CAs without key usage or key identifiers, as kubeadm, k3s and many hand-made ones are.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT

@@ -1,0 +1,82 @@
+"""``fetch --save``: a file that appears under its name only when it is whole."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+
+from proxyurls.cli.console import say
+from proxyurls.cli.parser import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+
+class Download:
+    """A file being written. Its `whole` moves it to its name; else it goes away again."""
+
+    def __init__(self, path: Path, part: Path, file: BinaryIO) -> None:
+        self.path = path
+        self.file = file
+        self._part = part
+
+    def whole(self) -> None:
+        """All of it has come."""
+        self.file.close()
+        if self._part == self.path:
+            return
+        if self.path.exists():
+            self._part.chmod(self.path.stat().st_mode & 0o7777)
+        self._part.replace(self.path)
+
+
+@contextmanager
+def download(name: str) -> Iterator[Download]:
+    """Open a temporary file beside the one of that name, before anything is requested.
+
+    A device or a pipe can't be replaced, so it is written to directly.
+
+    Args:
+        name: what --save says.
+
+    Raises:
+        UsageError: no file can be made there.
+    """
+    if not name or name.endswith("/") or Path(name).is_dir():
+        raise UsageError(f"--save {name!r} is no file's name; type one")
+    path = Path(name).resolve()  # a link stays, and its file is replaced
+    direct = path.exists() and not path.is_file()
+    part = path if direct else path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        file = part.open("wb" if direct else "xb")
+    except OSError as error:
+        raise UsageError(f"--save {name!r}: can't write there ({error.strerror})") from error
+    with file, _ending_as_an_exception():
+        try:
+            yield Download(path, part, file)
+        except KeyboardInterrupt:
+            say("error", f"interrupted; {name} is as it was")
+            raise
+        finally:
+            if not direct:
+                part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _ending_as_an_exception() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into an exception, so that what must be removed is."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = [(number, signal.signal(number, end)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
