@@ -1,0 +1,1 @@
+"""Benchmarks: ``python tests/benchmarks/run.py`` prints their table. Pytest times nothing."""
