@@ -90,7 +90,8 @@ class APIClient:
         patience = Patience()
         while True:
             with self.stream("GET", path, headers=headers) as response:
-                body = response.read()
+                # Not read(): httpx's answers live in cycles, and would keep their bodies too.
+                body = b"".join(response.iter_bytes())
             if not patience.wait(response.status_code, response.headers.get("Retry-After", "")):
                 return read_answer(self.config.server, response.status_code, body)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from proxyurls.discovery import list_objects, record, services_path
-from proxyurls.errors import AmbiguousService, APIStatusError, ServiceNotFound
+from proxyurls.errors import AmbiguousService, APIStatusError, InvalidTarget, ServiceNotFound
 from proxyurls.segment import NameSegment, check_port, check_scheme
 from proxyurls.target import Target, pod
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from proxyurls.client import APIClient
     from proxyurls.discovery import ServicePort, ServiceRecord
+
+_NEAR = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +99,20 @@ def resolve_pod(
     plain = pod(name, where, scheme=scheme)
     found = client.get_json(f"/api/v1/namespaces/{plain.namespace}/pods/{plain.name}")
     containers = (found.get("spec") or {}).get("containers") or []
-    named = {
-        str(each.get("name") or each["containerPort"]): each["containerPort"]
-        for container in containers
-        for each in container.get("ports") or []
-    }
+    ports = [each for container in containers for each in container.get("ports") or []]
+    named = {str(each.get("name") or each["containerPort"]): each for each in ports}
     label = f"pod {name!r} in namespace {where!r}"
     if port is None or isinstance(port, int) or port.isdigit():
         number = None if port is None else check_port("pod", port)
         return Resolved(pod(name, where, port=number, scheme=scheme), f"{label}, port as given")
     if port not in named:
-        has = ", ".join(f"{key} ({value})" for key, value in named.items()) or "none"
+        has = ", ".join(f"{key} ({each['containerPort']})" for key, each in named.items()) or "none"
         raise ServiceNotFound(f"{label} has no port named {port!r}; its ports: {has}")
+    number, protocol = named[port]["containerPort"], named[port].get("protocol") or "TCP"
+    if protocol != "TCP":
+        raise ServiceNotFound(f"{label} has no proxy URL for port {port!r}: it is {protocol}")
     return Resolved(
-        pod(name, where, port=named[port], scheme=scheme),
-        f"{label}, port {named[port]} is named {port}",
+        pod(name, where, port=number, scheme=scheme), f"{label}, port {number} is named {port}"
     )
 
 
@@ -135,6 +136,8 @@ def _choose_port(service: ServiceRecord, where: str, port: int | str | None) -> 
 def _find(client: APIClient, name: str, namespace: str | None) -> tuple[dict[str, Any], str]:
     """The Service object meant, and how it was found."""
     home = namespace or client.config.namespace
+    if not name:
+        raise InvalidTarget("the service name is empty; type one", text=name)
     refused = None
     if _is_name(name):
         try:
@@ -224,8 +227,11 @@ def _readable(
 def _not_found(name: str, names: list[str], scope: list[str]) -> ServiceNotFound:
     import difflib
 
-    by_name = {full.partition(".")[0]: full for full in names}
-    near = [by_name[n] for n in difflib.get_close_matches(name, by_name, n=5, cutoff=0.5)]
+    by_name: dict[str, list[str]] = {}
+    for full in names:
+        by_name.setdefault(full.partition(".")[0], []).append(full)
+    close = difflib.get_close_matches(name, by_name, n=5, cutoff=0.5)
+    near = [full for each in close for full in by_name[each]][:_NEAR]
     where = ", ".join(scope) or "the namespaces you may list (none)"
     hint = f"near: {', '.join(near)}" if near else "`proxyurls services -A` lists what there is"
     return ServiceNotFound(f"no service fits {name!r} in {where}; {hint}", candidates=near)

@@ -11,6 +11,7 @@ Two grammars stand here, side by side:
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from proxyurls.errors import InvalidSegment, InvalidTarget, shown
 from proxyurls.value import Value
@@ -19,10 +20,13 @@ FORMS = "NAME, NAME:PORT, https:NAME: or https:NAME:PORT"
 SCHEMES = ("", "http", "https")
 
 # RFC 1123, as IsDNS1123Label and IsDNS1123Subdomain have it.
-LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
-LABEL_LIMIT, _SUBDOMAIN_LIMIT = 63, 253
-_LABEL = re.compile(LABEL)
-_SUBDOMAIN = re.compile(rf"{LABEL}(?:\.{LABEL})*")
+_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
+_SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(?:\.{_LABEL.pattern})*")
+# By kind: the pattern and the most characters. "domain" is a part of a DNS domain.
+_NAMES = {
+    **dict.fromkeys(("service", "namespace", "domain"), (_LABEL, 63)),
+    **dict.fromkeys(("pod", "node"), (_SUBDOMAIN, 253)),
+}
 # RFC 6335, as IsValidPortName has it: a letter somewhere, no hyphen at an end or beside another.
 _PORT_NAME = re.compile(r"(?=[^a-z]*[a-z])[a-z0-9]+(?:-[a-z0-9]+)*")
 _PORT_NAME_LIMIT = 15
@@ -169,23 +173,26 @@ def check_name(kind: str, name: str) -> None:
     """Refuse a name that no object of this kind can have.
 
     Args:
-        kind: "service", "namespace" or, for a part of a DNS domain, "domain" (RFC 1123 labels);
-            "pod" or "node" (RFC 1123 subdomains).
+        kind: "service", "namespace" or "domain" (RFC 1123 labels), "pod" or "node" (RFC 1123
+            subdomains).
         name: the name.
 
     Raises:
         InvalidTarget: with the rule that it breaks and, if there is one, the likely name.
     """
-    label = kind in ("service", "namespace", "domain")
-    limit = LABEL_LIMIT if label else _SUBDOMAIN_LIMIT
-    pattern = _LABEL if label else _SUBDOMAIN
-    if len(name) <= limit and pattern.fullmatch(name):
-        return
+    pattern, limit = _NAMES[kind]
+    if not pattern.fullmatch(name) or len(name) > limit:
+        raise _name_refusal(kind, name)
+
+
+def _name_refusal(kind: str, name: str) -> InvalidTarget:
+    pattern, limit = _NAMES[kind]
+    label = pattern is _LABEL
     if not name:
         instead = "leave it out for the default" if kind == "namespace" else f"type the {kind}'s"
-        raise InvalidTarget(f"the {kind} name is empty; {instead}", text=name, span=(0, 0))
+        return InvalidTarget(f"the {kind} name is empty; {instead}", text=name, span=(0, 0))
     if len(name) > limit:
-        raise InvalidTarget(
+        return InvalidTarget(
             f"invalid {kind} name {shown(name)}: it has {len(name)} characters "
             f"and {limit} are the most",
             text=name,
@@ -193,7 +200,7 @@ def check_name(kind: str, name: str) -> None:
         )
     if kind == "service" and all(map(_LABEL.fullmatch, name.split("."))):
         parts = name.split(".")
-        raise InvalidTarget(
+        return InvalidTarget(
             f"invalid service name {name!r}: '.' (at character {len(parts[0]) + 1}) can't stand in "
             f"it; did you mean service {parts[0]!r} in namespace {parts[1]!r}?",
             text=name,
@@ -206,7 +213,7 @@ def check_name(kind: str, name: str) -> None:
     guess = guess.strip("-") if label else ".".join(p.strip("-") for p in guess.split(".") if p)
     close = name.isascii() and pattern.fullmatch(guess)
     remedy = f"did you mean {guess!r}?" if close else f"type the {kind}'s name"
-    raise InvalidTarget(
+    return InvalidTarget(
         f"invalid {kind} name {shown(name)}: {name[start:end]!r} (at character {start + 1}) "
         f"can't stand there, it takes {allowed}, with a letter or digit at {ends} (RFC 1123); "
         f"{remedy}",
@@ -228,6 +235,7 @@ def _first_wrong(name: str, joiners: str) -> tuple[int, int]:
     return len(name) - 1, len(name)
 
 
+@lru_cache(maxsize=256, typed=True)  # the same few ports, over and over; typed, as True == 1
 def check_port(kind: str, port: int | str) -> int | str:
     """Refuse a port that can't work for this kind of target.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from proxyurls.errors import InvalidURL, shown
 from proxyurls.segment import PORT_LIMIT
@@ -35,6 +36,7 @@ def join(server: str, path: str) -> str:
     return check_server(server).rstrip("/") + path
 
 
+@lru_cache(maxsize=64)  # programs know few servers and build many URLs
 def check_server(server: str) -> str:
     """Refuse a text that is no server's base URL, and give back the one that is.
 

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 # Square brackets in a query are left alone, as browsers do: many apps read them.
 _PCHAR = r"A-Za-z0-9\-._~!$&'()*+,;=:@"
 # What needs no encoding, and with no dot segment in its path can't leave its target.
-COMMON = rf"[{_PCHAR}/]*(?:\?[{_PCHAR}/?%\[\]]*)?"
-_COMMON = re.compile(COMMON)
+_COMMON = re.compile(rf"[{_PCHAR}/]*(?:\?[{_PCHAR}/?%\[\]]*)?")
 _PATH_UNSAFE = re.compile(rf"[^{_PCHAR}/%]+|%(?![0-9A-Fa-f]{{2}})")
 _QUERY_UNSAFE = re.compile(rf"[^{_PCHAR}/?%\[\]]+")
 _FRAGMENT_UNSAFE = re.compile(rf"[^{_PCHAR}/?%]+")
@@ -36,6 +35,10 @@ _PARTS = re.compile(r"([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 # The apiserver puts the path into a header, X-Forwarded-Uri: a tab may stand there, these not.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# Without one of these nothing can become a dot segment, a separator or a control character: a dot
+# at the start of a segment (or behind a space, which clients may drop), or an escape of "%", ".",
+# "/", a backslash or a control character.
+_SUSPECT = re.compile(r"(?:^|/|%20)\.|%(?:[01]|2[5EFef]|5[Cc]|7[Ff])")
 # Browsers drop tab, newline and white space at the ends.
 _DROPPED = re.compile(r"[\x00-\x20\x7f]")
 _DECODINGS = 10
@@ -147,6 +150,8 @@ def _refuse_leaving(path: str, suffix: str) -> None:
     guess would turn an appended suffix into a way to read Secrets, so each segment counts
     for the worst that any of them could make of it.
     """
+    if not _SUSPECT.search(path):
+        return
     control = _CONTROL.search(_unquote(path))
     if control:
         raise InvalidSuffix(

@@ -64,17 +64,6 @@ class Target(Value):
         self._port = None if port is None or port == "" else check_port(kind, port)
         self._scheme = check_scheme(scheme) if scheme else None
 
-    @classmethod
-    def _service(cls, name: str, namespace: str, port: int | None, scheme: str | None) -> Target:
-        """A service whose parts have been validated already, by one pattern for all of them."""
-        self = object.__new__(cls)
-        self._kind = "service"
-        self._name = name
-        self._namespace = namespace
-        self._port = port
-        self._scheme = scheme
-        return self
-
     @property
     def kind(self) -> str:
         """The kind: "service", "pod" or "node"."""

@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from proxyurls.errors import InvalidInput, InvalidTarget, InvalidURL, shown
-from proxyurls.segment import LABEL, LABEL_LIMIT, PORT_LIMIT, check_name, split_segment
+from proxyurls.segment import check_name, split_segment
 from proxyurls.server import check_server, credentials_refusal, join
-from proxyurls.suffix import COMMON, clean
+from proxyurls.suffix import clean
 from proxyurls.target import Target
 from proxyurls.value import Value
 
-_PROXY = re.compile(
-    r"(?P<server>[^?#]*?)/api/v1/"
-    r"(?:namespaces/(?P<namespace>[^/?#]*)/(?P<kind>service|pod)s|nodes)"
-    r"/(?P<segment>[^/?#]+)/proxy(?P<suffix>(?:[/?#].*)?)",
-    re.DOTALL,
-)
 __all__ = ["ProxyURL", "from_cluster_url", "is_removed_form", "join", "parse_url", "to_cluster_url"]
 
-# Most proxy URLs there are, validated in one go; what it does not match is no less valid.
-_COMMON = re.compile(
-    r"(https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,4})?)/api/v1/"
-    rf"namespaces/({LABEL})/services/(?:(https?):(?=[^:/]*:))?({LABEL})(?::([1-9][0-9]{{0,4}})?)?"
-    rf"/proxy(|/{COMMON})"
-)
+_TARGET = r"(?:namespaces/([^/?#]*)/(service|pod)s|nodes)/([^/?#]+)"
+_PROXY = re.compile(rf"/api/v1/{_TARGET}/proxy((?:[/?#].*)?)", re.DOTALL)
 # Deprecated in Kubernetes 1.2, removed in 1.10; it has no "proxy" behind the segment.
-_REMOVED = re.compile(
-    r"(?P<server>[^?#]*?)/api/v1/proxy/"
-    r"(?:namespaces/(?P<namespace>[^/?#]*)/(?P<kind>service|pod)s|nodes)"
-    r"/(?P<segment>[^/?#]+)(?P<suffix>(?:[/?#].*)?)",
-    re.DOTALL,
-)
+_REMOVED = re.compile(rf"/api/v1/proxy/{_TARGET}((?:[/?#].*)?)", re.DOTALL)
 _BEHIND = re.compile(r"/api/v1/(?:proxy/)?(?:namespaces/[^/]*/(?:services|pods)|nodes)/")
 _CLUSTER_URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>[^/?#:@\[\]]*)(?::(?P<port>[^/?#@]*))?(?P<suffix>(?:[/?#].*)?)",
@@ -59,29 +45,9 @@ class ProxyURL(Value):
     __slots__ = ("_server", "_suffix", "_target")
 
     def __init__(self, server: str, target: Target, suffix: str = "") -> None:
-        server = server.rstrip("/")
-        if server[:1] == "/" and server[:2] != "//":
-            check_server(f"https://host{server}")
-        elif server:
-            check_server(server)
-        if _BEHIND.search(server):
-            raise InvalidURL(
-                f"invalid server {shown(server)}: it is a proxy URL itself, and the apiserver "
-                "proxies no apiserver; type the base URL",
-                text=server,
-            )
-        self._server = server
+        self._server = _base(server)
         self._target = target
         self._suffix = clean(suffix)
-
-    @classmethod
-    def _of(cls, server: str, target: Target, suffix: str) -> ProxyURL:
-        """One whose parts have been validated already, by one pattern for all of them."""
-        self = object.__new__(cls)
-        self._server = server
-        self._target = target
-        self._suffix = suffix
-        return self
 
     @property
     def server(self) -> str:
@@ -105,6 +71,23 @@ class ProxyURL(Value):
         return self._server + self._target.path(self._suffix)
 
 
+@lru_cache(maxsize=64)  # programs know few servers and many URLs
+def _base(server: str) -> str:
+    """The part in front of ``/api/v1``, refused if it is none."""
+    server = server.rstrip("/")
+    if _BEHIND.search(server):
+        raise InvalidURL(
+            f"invalid server {shown(server)}: it is a proxy URL itself, and the apiserver proxies "
+            "no apiserver; type the base URL",
+            text=server,
+        )
+    if server[:1] == "/" and server[:2] != "//":
+        check_server(f"https://host{server}")
+    elif server:
+        check_server(server)
+    return server
+
+
 def parse_url(url: str) -> ProxyURL:
     """Take a proxy URL apart.
 
@@ -123,24 +106,15 @@ def parse_url(url: str) -> ProxyURL:
     >>> parsed.server, parsed.target.name, parsed.target.port, parsed.suffix
     ('http://localhost:8001', 'n1', 9100, '/metrics')
     """
-    common = _COMMON.fullmatch(url)
-    if common:
-        server, namespace, scheme, name, port, suffix = common.groups()
-        if (
-            len(name) <= LABEL_LIMIT >= len(namespace)
-            and (port is None or int(port) <= PORT_LIMIT)
-            and "/." not in suffix
-        ):
-            target = Target._service(name, namespace, int(port) if port else None, scheme)  # noqa: SLF001
-            return ProxyURL._of(server, target, suffix if len(suffix) > 1 else "")  # noqa: SLF001
     match = _match(url)
     if match is None:
         raise InvalidURL(_url_refusal(url), text=None if "@" in url else url)
-    server, namespace, kind, segment, suffix = match.groups()
+    namespace, kind, segment, suffix = match.groups()
     if "%" in segment or "%" in (namespace or ""):
         segment, namespace = _decode(segment), namespace and _decode(namespace)
     name, port, scheme = split_segment(segment)
-    return ProxyURL(server, Target(kind or "node", name, namespace, port, scheme), suffix)
+    target = Target(kind or "node", name, namespace, port, scheme)
+    return ProxyURL(url[: match.start()], target, suffix)
 
 
 def is_removed_form(url: str) -> bool:
@@ -150,12 +124,15 @@ def is_removed_form(url: str) -> bool:
 
 
 def _match(url: str) -> re.Match[str] | None:
-    """A URL of either form; where both fit, the one that begins first, as the other is a suffix."""
-    modern = _PROXY.fullmatch(url)
-    removed = _REMOVED.fullmatch(url) if "/api/v1/proxy/" in url else None
-    if removed and (modern is None or len(removed["server"]) < len(modern["server"])):
-        return removed
-    return modern
+    """The first place from which on a URL is a proxy URL: what stands before is the server."""
+    at = url.find("/api/v1/")
+    while at >= 0:
+        match = _PROXY.fullmatch(url, at) or _REMOVED.fullmatch(url, at)
+        if match:
+            server = url[:at]
+            return None if "?" in server or "#" in server else match
+        at = url.find("/api/v1/", at + 1)
+    return None
 
 
 def _decode(text: str) -> str:

@@ -38,10 +38,9 @@ class Server:
         credentials = config.credentials()
         context = credentials.ssl_context()
         assert context is not None
-        name = credentials.server_name or host
         with (
             socket.create_connection(("127.0.0.1", self.port), timeout=5) as raw,
-            context.wrap_socket(raw, server_hostname=name) as connection,
+            context.wrap_socket(raw, server_hostname=host) as connection,
         ):
             return connection.recv(1000).decode()
 
@@ -138,7 +137,6 @@ def test_wrong_host_name_is_refused_and_server_name_mends_it(
     with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
         server.greet(load(one_context(cluster=cluster)), host="other.test")
     named = load(one_context(cluster={**cluster, "tls-server-name": "k8s.test"}))
-    assert named.credentials().server_name == "k8s.test"
     assert server.greet(named, host="other.test") == "hello "
 
 
