@@ -7,7 +7,6 @@ import signal
 from contextlib import contextmanager
 from pathlib import Path
 
-from proxyurls.cli.console import say
 from proxyurls.cli.parser import UsageError
 
 TYPE_CHECKING = False
@@ -58,9 +57,6 @@ def download(name: str) -> Iterator[Download]:
     with file, _ending_as_an_exception():
         try:
             yield Download(path, part, file)
-        except KeyboardInterrupt:
-            say("error", f"interrupted; {name} is as it was")
-            raise
         finally:
             if not direct:
                 part.unlink(missing_ok=True)

@@ -275,19 +275,28 @@ class _Answer:
         if head:
             self._print_head()
         if target and status in range(200, 300):
-            for chunk in self._chunks():
-                target.file.write(chunk)
+            try:
+                for chunk in self._chunks():
+                    target.file.write(chunk)
+            except KeyboardInterrupt:
+                counts = self.transfer.counts()
+                say("error", f"interrupted after {counts}; {target.path} was not written")
+                raise
             target.whole()
             say("note", f"{target.path}: {self.transfer.done} bytes")
             return 0
         beginning = self._print_body()
-        if status >= 400:
-            self._say_failure(beginning)
-        elif "Location" in self.response.headers:
-            say("note", f"{self._status()}: it redirects to {self.response.headers['Location']}")
+        failed = status >= 400
+        message = self._failure(beginning) if failed else self._status()
+        if "Location" in self.response.headers and not failed:
+            message += f": it redirects to {self.response.headers['Location']}"
         if target:
-            say("error", f"{target.path} was not written: the answer was {self._status()}")
-        return int(status >= 400 or target is not None)
+            message += f"; {target.path} was not written"
+        if failed or target:
+            say("error", message)
+        elif status >= 300:
+            say("note", message)
+        return int(failed or target is not None)
 
     def _status(self) -> str:
         from proxyurls.status import phrase
@@ -335,7 +344,7 @@ class _Answer:
             print(flush=True)
         return beginning
 
-    def _say_failure(self, beginning: bytes) -> None:
+    def _failure(self, beginning: bytes) -> str:
         """Tell the apiserver's own refusal from the app's answer."""
         from proxyurls.status import is_refusal, status_error
 
@@ -344,8 +353,7 @@ class _Answer:
         # A load balancer in front of an apiserver adds a Server header, and so do most apps.
         unsigned = "Server" not in self.response.headers
         if not self.who or (plain and is_refusal(status, beginning, sure=not unsigned)):
-            say("error", status_error(self.server, status, beginning))
-        elif self.response.request.method == "HEAD" and unsigned:
-            say("error", f"the apiserver or {self.who} answered {self._status()} to HEAD")
-        else:
-            say("error", f"{self.who} answered {self._status()}")
+            return str(status_error(self.server, status, beginning))
+        if self.response.request.method == "HEAD" and unsigned:
+            return f"the apiserver or {self.who} answered {self._status()} to HEAD"
+        return f"{self.who} answered {self._status()}"
