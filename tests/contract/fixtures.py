@@ -28,20 +28,27 @@ KINDS: dict[str, Callable[[], AbstractContextManager[APIServer]]] = {
 }
 
 
-@pytest.fixture(scope="session", params=KINDS)
-def apiserver(request: pytest.FixtureRequest) -> Iterator[APIServer]:
-    """A running apiserver, started once and ended with the session.
+@contextlib.contextmanager
+def started(kind: str) -> Iterator[APIServer]:
+    """An apiserver of a kind, as long as the context lasts.
 
-    Skipped where it can't be had, unless PROXYURLS_REQUIRE_REAL says it must.
+    Skips the test where it can't be had, unless PROXYURLS_REQUIRE_REAL says it must.
     """
     with contextlib.ExitStack() as stack:
         try:
-            started = stack.enter_context(KINDS[request.param]())
+            server = stack.enter_context(KINDS[kind]())
         except controlplane.Unavailable as reason:
             if os.environ.get("PROXYURLS_REQUIRE_REAL"):
                 pytest.fail(f"PROXYURLS_REQUIRE_REAL is set, but {reason}", pytrace=False)
             pytest.skip(str(reason))
-        yield started
+        yield server
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def apiserver(request: pytest.FixtureRequest) -> Iterator[APIServer]:
+    """A running apiserver, started once and ended with the session."""
+    with started(request.param) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,166 @@
+"""README and docs/ can't drift: their commands are run and their output compared."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+import threading
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from contract import fixtures
+
+from .cluster import SERVER, Elasticsearch, fill
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from contract.cluster import APIServer
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+HOME = "/home/me"
+_BLOCK = re.compile(r"^```console(?P<how>[ a-z]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(*, offline: bool) -> list[object]:
+    """The console blocks of all pages, each named after its page and line."""
+    found: list[object] = []
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        for match in _BLOCK.finditer(text):
+            if (match["how"].strip() == "offline") is offline:
+                line = text.count("\n", 0, match.start()) + 2
+                found.append(pytest.param(match["text"], id=f"{page.name}:{line}"))
+    return found
+
+
+def split(block: str) -> list[tuple[str, str]]:
+    """A block as (command, output) pairs; a line that starts with "> " goes on with the command."""
+    pairs: list[tuple[str, str]] = []
+    for line in block.splitlines(keepends=True):
+        if line.startswith("$ "):
+            pairs.append((line[2:], ""))
+        elif line.startswith("> "):
+            pairs[-1] = (pairs[-1][0] + line[2:], "")
+        else:
+            pairs[-1] = (pairs[-1][0], pairs[-1][1] + line)
+    return pairs
+
+
+def run(command: str, home: Path) -> str:
+    """What a command prints, both streams, in a shell that knows our scripts and that home."""
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "COLUMNS": "80",
+    }
+    # stderr first is how a terminal shows it too: notes come before the data they explain.
+    done = subprocess.run(
+        ["bash", "-c", f"exec 2>&1; {command}"],
+        check=False,
+        stdout=subprocess.PIPE,
+        cwd=home,
+        env=environment,
+        timeout=60,
+    )
+    return done.stdout.decode()
+
+
+@pytest.mark.parametrize("block", blocks(offline=True))
+def test_offline_commands_print_what_the_page_says(block: str, tmp_path: Path) -> None:
+    """No cluster is needed for these, and none is there."""
+    for command, expected in split(block):
+        printed = run(command, tmp_path).replace(str(tmp_path), HOME)
+        assert printed == expected, command
+
+
+@pytest.fixture(scope="session")
+def documented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[APIServer, Path]]:
+    """A real apiserver with the documents' services, and a home with its kubeconfig."""
+    with fixtures.started("real") as apiserver:
+        upstream = ThreadingHTTPServer(("", 0), Elasticsearch, bind_and_activate=False)
+        upstream.socket.close()
+        upstream.socket = apiserver.listen()
+        address = upstream.socket.getsockname()[:2]
+        thread = threading.Thread(target=upstream.serve_forever, daemon=True)
+        thread.start()
+        try:
+            fill(apiserver, address)
+            home = tmp_path_factory.mktemp("home")
+            (home / ".kube").mkdir()
+            text = apiserver.kubeconfig.read_text("utf-8")
+            (home / ".kube" / "config").write_text(text, "utf-8")
+            yield apiserver, home
+        finally:
+            upstream.shutdown()
+            upstream.server_close()
+
+
+@pytest.mark.parametrize("block", blocks(offline=False))
+def test_commands_print_what_the_page_says(
+    block: str, documented: tuple[APIServer, Path]
+) -> None:
+    """On a real apiserver, whose address and home are the only things that differ."""
+    apiserver, home = documented
+    for command, expected in split(block):
+        printed = run(command.replace(SERVER, apiserver.server), home)
+        printed = printed.replace(apiserver.server, SERVER).replace(str(home), HOME)
+        assert printed == expected, command
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_examples_of_the_core(page: Path) -> None:
+    """Examples before a page's "On a cluster" need none."""
+    text = page.read_text("utf-8").partition("\n## On a cluster")[0]
+    run_examples(text, page.name, {})
+
+
+def test_python_examples_on_a_cluster(
+    documented: tuple[APIServer, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest of library.md, on the real apiserver."""
+    apiserver, home = documented
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    text = (ROOT / "docs" / "library.md").read_text("utf-8").partition("\n## On a cluster")[2]
+    assert text.count(">>>") > 5
+    run_examples(text.replace(SERVER, apiserver.server), "library.md", {})
+
+
+def run_examples(text: str, name: str, names: dict[str, object]) -> None:
+    """Run the ``>>>`` lines of a page; what a fence leaves behind an output is no part of it."""
+    text = re.sub(r"^```\w*$", "", text, flags=re.MULTILINE)
+    test = doctest.DocTestParser().get_doctest(text, names, name, name, 0)
+    output: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    runner.run(test, out=output.append)
+    assert runner.summarize(verbose=False).failed == 0, "".join(output)
+
+
+def test_every_command_is_documented() -> None:
+    """Each has a section of its own in docs/commands.md."""
+    from proxyurls.cli import COMMANDS
+
+    text = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    sections = set(re.findall(r"^## (\S+)", text, re.MULTILINE))
+    assert set(COMMANDS) <= sections
+
+
+def test_every_link_leads_somewhere() -> None:
+    """Within the repository, that is."""
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_ci_runs_the_readme_s_test_command() -> None:
+    """`.ci/run` takes it from the README, so there is only one."""
+    assert ".venv/bin/python -m pytest -q" in (ROOT / "README.md").read_text("utf-8")
+    assert "README.md" in (ROOT / ".ci" / "run").read_text("utf-8")
