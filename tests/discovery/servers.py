@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+OBJECT = b'{"kind": "Namespace", "apiVersion": "v1"}'
+
+
 @dataclass(frozen=True)
 class Asked:
     """A request as it arrived; the target to the letter."""
@@ -32,7 +35,7 @@ class Asked:
 class Answer:
     """What to say to it."""
 
-    body: bytes = b"{}"
+    body: bytes = OBJECT
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -118,7 +121,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(answer.body)
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
 
     def _body(self) -> bytes:
         if "chunked" not in self.headers.get("Transfer-Encoding", ""):
@@ -202,3 +206,42 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
             sink.sendall(piece)
     with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)
+
+
+class Blurter:
+    """Reads a request, says some bytes that are no proper answer, and closes (or waits)."""
+
+    def __init__(self, said: bytes | None) -> None:
+        self._said = said
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._held: list[socket.socket] = []
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._accept)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+        for connection in self._held:
+            connection.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                if self._said is None:
+                    self._held.append(connection)
+                    continue
+                with connection, contextlib.suppress(OSError):
+                    connection.recv(1 << 16)
+                    connection.sendall(self._said)
