@@ -16,7 +16,7 @@ import pytest
 import proxyurls
 
 SOURCE = Path(proxyurls.__file__).read_text(encoding="utf-8")
-CORE = ("errors", "value", "segment", "suffix", "target", "urls")
+CORE = ("errors", "value", "segment", "suffix", "server", "target", "urls")
 
 
 def named_for_types() -> dict[str, str]:

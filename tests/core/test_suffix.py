@@ -22,6 +22,8 @@ from proxyurls.suffix import clean, received, with_query
         ("a/b.c", "/a/b.c"),
         ("//", "//"),
         ("//host/x", "//host/x"),
+        ("//é", "//%C3%A9"),
+        ("///é", "///%C3%A9"),
         ("///host", "///host"),
         ("http://host/x", "/http://host/x"),
         ("https:web:443/proxy", "/https:web:443/proxy"),
@@ -80,6 +82,8 @@ def test_canonical_text(suffix: str, text: str) -> None:
         *("..?q", "..#f", "a/../..?q"),
         # A client resolves dots before the apiserver decodes %2F, so such a segment is but one.
         *("x%2Fy/../%2e%2e", "x%2Fy/../..", "x%252Fy/../%2e%2e", "x%5Cy/../%2e%2e"),
+        *("..%2F..", "a/b/..%2F..%2F..", "a/b/..%5C..%5C..", "a/b/..\\..\\.."),
+        *("%20%20..", "a/%20../ ..", "%25%32%65.", "a/%252E%252e/.."),
         "a%2Fb%2Fc%2Fd%2Fe%2Ff/../%2e%2e/%2e%2e/%2e%2e/secrets",
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 import yarl
 
 from proxyurls import parse_url, service
-from proxyurls.urls import join
+from proxyurls.server import join
 
 RANCHER = "https://rancher.example/k8s/clusters/c-1"
 WEB = service("web", "prod", port=443, scheme="https")

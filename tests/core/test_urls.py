@@ -21,7 +21,8 @@ from proxyurls import (
     service,
     to_cluster_url,
 )
-from proxyurls.urls import check_server, is_removed_form, join
+from proxyurls.server import check_server, join
+from proxyurls.urls import is_removed_form
 
 PATH = "/api/v1/nodes/n/proxy/x"
 
@@ -540,3 +541,19 @@ def test_an_invalid_proxy_url_cannot_be_built(server: str) -> None:
         ProxyURL(server, node("n"))
     with pytest.raises(InvalidSuffix):
         ProxyURL("https://host", node("n"), "..")
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "https://host/api/v1/nodes/n/proxy",
+        "https://host/api/v1/namespaces/a/services/web/proxy/",
+        "https://host/api/v1/proxy/nodes/n",
+        "/api/v1/nodes/n/proxy",
+    ],
+)
+def test_a_proxy_url_is_no_server(server: str) -> None:
+    """One built on another would be read as the other, with a suffix."""
+    with pytest.raises(InvalidURL, match="a proxy URL itself") as caught:
+        ProxyURL(server, node("m"))
+    assert str(caught.value).isprintable()
