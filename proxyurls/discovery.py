@@ -5,11 +5,11 @@ The upper half is pure: JSON in, frozen records out. The lower half reads lists 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlencode
 
 from proxyurls.errors import APIStatusError
+from proxyurls.record import Record
 from proxyurls.segment import check_name, join_segment
 from proxyurls.target import Target
 from proxyurls.urls import join
@@ -40,8 +40,7 @@ PAGE_SIZE = 500  # kubectl's chunk size
 _RESTARTS = 10  # of one list, when its continue tokens expire
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterService:
+class ClusterService(Record):
     """One line of ``kubectl cluster-info``."""
 
     display_name: str
@@ -50,8 +49,7 @@ class ClusterService:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class ServicePort:
+class ServicePort(Record):
     """A port of a service.
 
     Attributes:
@@ -74,11 +72,10 @@ class ServicePort:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in self._fields}
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceRecord:
+class ServiceRecord(Record):
     """A service and how to reach it.
 
     Attributes:
@@ -105,7 +102,7 @@ class ServiceRecord:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values: the keys are the attributes."""
-        values = {name: getattr(self, name) for name in self.__slots__}
+        values = {name: getattr(self, name) for name in self._fields}
         values["ports"] = [port.as_dict() for port in self.ports]
         values["addresses"] = list(self.addresses)
         return values

@@ -63,9 +63,11 @@ def _get(
     host, port = base.hostname or "", base.port or (443 if context else 80)
     connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
-        connection.sock = socket.create_connection((host, port), timeout or CONNECT_SECONDS)
+        # Host names as bytes: as text, they would load the tables of internationalised names.
+        name = host.encode("ascii")
+        connection.sock = socket.create_connection((name, port), timeout or CONNECT_SECONDS)
         if context:
-            connection.sock = context.wrap_socket(connection.sock, server_hostname=host)
+            connection.sock = context.wrap_socket(connection.sock, server_hostname=name)
         connection.sock.settimeout(timeout)
         connection.putrequest("GET", base.path.rstrip("/") + path, skip_host=True)
         connection.putheader("Host", base.netloc)

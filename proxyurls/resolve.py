@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from proxyurls.discovery import list_objects, record, services_path
 from proxyurls.errors import AmbiguousService, APIStatusError, InvalidTarget, ServiceNotFound
+from proxyurls.record import Record
 from proxyurls.segment import NameSegment, check_port, check_scheme
 from proxyurls.target import Target, pod
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 _NEAR = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Record):
     """What was meant.
 
     Attributes:

@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from proxyurls.errors import ProxyURLsError
 
     prog = _prog()
-    if "_ARGCOMPLETE" in os.environ:
+    if "_ARGCOMPLETE" in os.environ and "COMP_LINE" in os.environ:
         from proxyurls.cli.completion import complete
 
         return complete(prog)
@@ -162,7 +162,7 @@ def _without_command(prog: str, argv: Sequence[str], failure: ValueError | None)
         return 0
     word = parser.first_word(argv) if failure is None else None
     if word == "help":
-        names = [name for name in argv if name != "help"]
+        names = [name for name in argv if name != "help" and name[:1] != "-"]
         if not names:
             parser.print_help()
             return 0

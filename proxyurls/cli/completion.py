@@ -62,7 +62,7 @@ def complete(prog: str) -> int:
 
     parser = _whole_parser(prog, os.environ.get("COMP_LINE", "").split())
     argcomplete.autocomplete(parser, always_complete_options=False)
-    return 1  # it leaves the process, unless the shell's variables are missing
+    return 1  # not reached: it leaves the process
 
 
 def _whole_parser(prog: str, words: list[str]) -> argparse.ArgumentParser:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from shlex import quote
 
 from proxyurls.cli.console import say
@@ -132,7 +131,7 @@ class _Curl:
     def impersonation(self) -> None:
         """The Impersonate-* headers."""
         # Without a credential nothing is read or run for the headers.
-        nobody = replace(self.config, credential=Credential())
+        nobody = self.config.replaced(credential=Credential())
         for name, value in nobody.credentials().headers():
             self.words += ["-H", quote(f"{name}: {value}")]
 

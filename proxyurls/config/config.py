@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
 from proxyurls.config.model import Connection
+from proxyurls.record import field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from proxyurls.config.credentials import Credentials
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Config(Connection):
     """One apiserver and one way to talk to it, with the reasons.
 
@@ -31,7 +29,7 @@ class Config(Connection):
     cluster: str = ""
     user: str = ""
     namespace: str = "default"
-    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+    sources: Mapping[str, str] = field(default={})
     warnings: tuple[str, ...] = ()
 
     def credentials(self) -> Credentials:

@@ -15,15 +15,15 @@ import subprocess
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 from proxyurls.errors import CredentialError
+from proxyurls.record import Record, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from proxyurls.config.model import Connection, ExecPlugin
 
@@ -34,8 +34,7 @@ _OUTPUT_LIMIT = 1 << 20
 _POSIX = os.name == "posix"
 
 
-@dataclass(frozen=True, slots=True)
-class ExecCredential:
+class ExecCredential(Record):
     """What a plugin gave."""
 
     token: str = field(default="", repr=False)

@@ -7,13 +7,12 @@ absent; unknown keys are ignored. Messages never hold a value: it may be a secre
 
 from __future__ import annotations
 
-from typing import Any
-
 from proxyurls.errors import InvalidConfig
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 _TYPE_NAMES = {
     bool: "true/false",

@@ -6,7 +6,7 @@ for what they override and what they clear.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from proxyurls.record import Record, field
 
 _CERTIFICATE_FIRST = (
     "--token is sent along with the user's client certificate, as kubectl does, and an apiserver "
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from proxyurls.config.kubeconfig import Cluster, User
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
+class Flags(Record):
     """The flags as given; "" is not given."""
 
     context: str = ""
@@ -42,34 +41,32 @@ class Flags:
         """The cluster as the flags leave it."""
         if self.server or self.tls_server_name:
             # A name in the file belongs to the server in the file.
-            cluster = replace(cluster, tls_server_name=self.tls_server_name)
+            cluster = cluster.replaced(tls_server_name=self.tls_server_name)
         if self.server:
-            cluster = replace(cluster, server=self.server)
+            cluster = cluster.replaced(server=self.server)
         if self.insecure_skip_tls_verify or self.certificate_authority:
-            cluster = replace(
-                cluster,
+            cluster = cluster.replaced(
                 insecure=bool(self.insecure_skip_tls_verify),
                 ca_file=self.certificate_authority,
                 ca_data=None,
             )
         elif self.insecure_skip_tls_verify is False:
             # client-go can't tell an explicit false from none; whoever types it means it.
-            cluster = replace(cluster, insecure=False)
+            cluster = cluster.replaced(insecure=False)
         return cluster
 
     def apply_to_user(self, user: User) -> User:
         """The user as the flags leave them."""
         if self.token:
             # A client certificate is sent along, as kubectl does: `warnings` says what follows.
-            user = replace(user, token=self.token, token_file="", auth_provider="")
+            user = user.replaced(token=self.token, token_file="", auth_provider="")
         if self.client_certificate:
-            user = replace(
-                user, client_certificate=self.client_certificate, client_certificate_data=None
+            user = user.replaced(
+                client_certificate=self.client_certificate, client_certificate_data=None
             )
         if self.client_key:
-            user = replace(user, client_key=self.client_key, client_key_data=None)
-        return replace(
-            user,
+            user = user.replaced(client_key=self.client_key, client_key_data=None)
+        return user.replaced(
             as_user=self.as_user or user.as_user,
             as_uid=self.as_uid or user.as_uid,
             as_groups=self.as_groups or user.as_groups,

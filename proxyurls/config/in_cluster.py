@@ -9,9 +9,9 @@ Source: rest/config.go, InClusterConfig, and client_config.go, inClusterClientCo
 from __future__ import annotations
 
 import os.path
-from dataclasses import dataclass
 
 from proxyurls.config.kubeconfig import Cluster, User
+from proxyurls.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
-@dataclass(frozen=True, slots=True)
-class Pod:
+class Pod(Record):
     """What a pod knows of its apiserver, in the terms of a kubeconfig."""
 
     cluster: Cluster

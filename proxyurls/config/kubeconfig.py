@@ -6,24 +6,23 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from typing import Any
 
 from proxyurls.config.fields import Fields, type_name
 from proxyurls.config.model import ExecPlugin
 from proxyurls.config.yamlfile import read_yaml
 from proxyurls.errors import InvalidConfig
+from proxyurls.record import Record, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 _EXEC_EXTENSION = "client.authentication.k8s.io/exec"
 _V1BETA1 = "client.authentication.k8s.io/v1beta1"
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(Record):
     """An entry of `clusters`; `origin` is where it stands."""
 
     server: str = ""
@@ -37,8 +36,7 @@ class Cluster:
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Record):
     """An entry of `users`."""
 
     client_certificate: str = ""
@@ -58,8 +56,7 @@ class User:
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Record):
     """An entry of `contexts`: names of a cluster and a user, and a namespace."""
 
     cluster: str = ""
@@ -68,8 +65,7 @@ class Context:
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Kubeconfig:
+class Kubeconfig(Record):
     """What the kubeconfig files say together.
 
     Attributes:
@@ -79,9 +75,9 @@ class Kubeconfig:
         warnings: one line each.
     """
 
-    clusters: dict[str, Cluster] = field(default_factory=dict)
-    users: dict[str, User] = field(default_factory=dict)
-    contexts: dict[str, Context] = field(default_factory=dict)
+    clusters: dict[str, Cluster] = field(default={})
+    users: dict[str, User] = field(default={})
+    contexts: dict[str, Context] = field(default={})
     current_context: str = ""
     current_context_origin: str = ""
     paths: tuple[str, ...] = ()

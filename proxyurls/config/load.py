@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 from proxyurls.config.config import Config
 from proxyurls.config.flags import Flags
@@ -75,7 +74,7 @@ def load_config(
     )
     kube = load_kubeconfig(kubeconfig, environ=environment)
     pod = find_pod(environment, folder=_service_account)
-    return replace(_build(kube, flags, pod, environment), environ=environ)
+    return _build(kube, flags, pod, environment).replaced(environ=environ)
 
 
 def _build(kube: Kubeconfig, flags: Flags, pod: Pod | None, environ: Mapping[str, str]) -> Config:

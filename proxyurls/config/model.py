@@ -6,18 +6,17 @@ ends up in tracebacks and debuggers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from proxyurls.record import Record, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any, Literal
 
-Kind = Literal["none", "token", "token-file", "client-certificate", "basic", "exec"]
+    Kind = Literal["none", "token", "token-file", "client-certificate", "basic", "exec"]
 
 
-@dataclass(frozen=True, slots=True)
-class ExecPlugin:
+class ExecPlugin(Record):
     """A command that prints credentials (client.authentication.k8s.io)."""
 
     command: str
@@ -29,8 +28,7 @@ class ExecPlugin:
     provide_cluster_info: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ClientCertificate:
+class ClientCertificate(Record):
     """A certificate and its key, each from a file or as PEM data."""
 
     certificate_file: str = ""
@@ -39,8 +37,7 @@ class ClientCertificate:
     key_data: bytes | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Record):
     """Who is asking, as described: nothing has been read or run for it.
 
     Attributes:
@@ -71,8 +68,7 @@ class Credential:
         return "exec" if self.exec else "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Impersonate:
+class Impersonate(Record):
     """Whom to act as. False where it is nobody."""
 
     user: str = ""
@@ -93,8 +89,7 @@ class Impersonate:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class TLS:
+class TLS(Record):
     """How the server proves who it is. No CA means the system's."""
 
     ca_file: str = ""
@@ -112,8 +107,7 @@ class TLS:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
+class Connection(Record):
     """What it takes to talk to one apiserver. `Config` adds how it was chosen.
 
     Attributes:

@@ -6,10 +6,9 @@ merged_client_builder.go for when the pod's service account is used.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from proxyurls.config.kubeconfig import Cluster, Context, User
 from proxyurls.errors import ConfigNotFound, InvalidConfig
+from proxyurls.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from proxyurls.config.kubeconfig import Kubeconfig
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Record):
     """The entries chosen, their names ("" where there is none) and the reasons.
 
     A name's source is the flag, or the file in which the context names it.

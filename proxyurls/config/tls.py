@@ -26,7 +26,7 @@ class _Context(ssl.SSLContext):
     also works through a proxy.
     """
 
-    server_name = ""
+    server_name: bytes | None = None
 
     def wrap_socket(self, sock: Any, *args: Any, **options: Any) -> ssl.SSLSocket:
         """As in the base class, for that name."""
@@ -48,7 +48,7 @@ def make_context(tls: TLS, certificate: ClientCertificate | None) -> ssl.SSLCont
         CredentialError: a file can't be read, or is no certificate or no key for it.
     """
     context = _Context(ssl.PROTOCOL_TLS_CLIENT)
-    context.server_name = tls.server_name
+    context.server_name = tls.server_name.encode() or None
     # Python 3.13's create_default_context sets it, some distributions everywhere: it refuses
     # CAs without key usage or key identifiers, as kubeadm, k3s and many hand-made ones are.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT

@@ -1,4 +1,4 @@
-"""One kubeconfig file as plain Python values. The only module that imports YAML."""
+"""One kubeconfig file as plain Python values. The only module that reads YAML."""
 
 # os.path and open(), since loading pathlib would show at start-up.
 # ruff: noqa: PTH123
@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import Any
 
 from proxyurls.errors import InvalidConfig
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # PyYAML's constructors leak more than YAMLError for odd but well-formed scalars:
 # `!!bool x` is a KeyError, `!!int ''` an IndexError, `!!timestamp x` an AttributeError,

@@ -71,13 +71,6 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.name)
-def test_only_errors_and_config_are_imported(path: Path) -> None:
-    inside = {name for name in imported(path) if name.partition(".")[0] == "proxyurls"}
-    for name in inside:
-        assert name == "proxyurls.errors" or name.startswith("proxyurls.config.")
-
-
 def test_yaml_is_imported_in_one_module() -> None:
     assert [path.name for path in PACKAGE.glob("*.py") if "yaml" in imported(path)] == [
         "yamlfile.py"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +157,7 @@ FILE_VIEWS: dict[str, Any] = {
 def entries(named: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """What an entry sets, without our own field `origin`."""
     return {
-        name: {key: value for key, value in asdict(entry).items() if value and key != "origin"}
+        name: {key: value for key, value in vars(entry).items() if value and key != "origin"}
         for name, entry in named.items()
     }
 
