@@ -217,3 +217,9 @@ def test_in_bash(kubeconfig: Path, tmp_path: Path) -> None:
     lines = [line.rstrip() for line in done.stdout.splitlines()]
     assert lines[:2] == ["prod", "dev"], done.stderr
     assert len(lines) == 4
+
+
+def test_stray_variable(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """_ARGCOMPLETE without a line to complete is no reason to do anything else."""
+    monkeypatch.setenv("_ARGCOMPLETE", "1")
+    assert run("url", "web", "--path").code == 0

@@ -165,7 +165,7 @@ def test_help(run: Run, command: str) -> None:
     assert parser.description
 
 
-@pytest.mark.parametrize("words", [[], ["--help"], ["help"], ["-h", "-n", "x"]])
+@pytest.mark.parametrize("words", [[], ["--help"], ["help"], ["help", "--help"], ["-h", "-n", "x"]])
 def test_overview(run: Run, words: list[str]) -> None:
     """The overview lists every command."""
     result = run(*words)
