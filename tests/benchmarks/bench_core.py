@@ -137,7 +137,7 @@ class Official:
         ]
 
 
-def build(rounds: int = 25, count: int = 2000) -> Iterator[Row]:
+def build(rounds: int = 100, count: int = 500) -> Iterator[Row]:
     """Build service URL paths."""
     works = {
         "build a service URL path": services(SHAPES, count),
