@@ -177,6 +177,8 @@ def test_cluster_urls_come_back(
 
 @SETTINGS
 @given(TARGETS, SUFFIXES)
+@example(node("n"), "0%2E")
+@example(node("n"), "0#%2E")
 def test_paths_and_alterations_are_total(target: Target, text: str) -> None:
     """A suffix is refused by all that take it, or by none; without alterations it arrives."""
     found = outcome(target.path, text)
@@ -185,7 +187,9 @@ def test_paths_and_alterations_are_total(target: Target, text: str) -> None:
         altered = outcome(lambda: alterations(text, websocket=websocket))  # noqa: B023
         assert isinstance(altered, list) == isinstance(found, str)
         if isinstance(altered, list):
-            sent = clean(text) or "/"
+            path, mark, rest = (clean(text) or "/").partition("?")
+            # A dot may arrive decoded: that is its spelling, not its meaning.
+            sent = re.sub("%2e", ".", path, flags=re.IGNORECASE) + mark + rest
             assert (received(text, websocket=websocket) == sent) == (not altered)
 
 

@@ -168,6 +168,16 @@ def test_credentials_are_spoken_of() -> None:
         from_cluster_url(f"http://user:{SECRET}@web.prod.svc/")
 
 
+@pytest.mark.parametrize("server", [f"https://user:1/{SECRET}@host", f"https://user/{SECRET}@host"])
+def test_an_at_sign_in_the_path_of_a_server(server: str) -> None:
+    """It may end a password whose slash is not encoded, so it is refused there too."""
+    for call in (check_server, node("n").url, lambda s: parse_url(f"{s}/api/v1/nodes/n/proxy/")):
+        with pytest.raises(InvalidURL) as caught:
+            call(server)
+        assert SECRET not in str(caught.value)
+        assert caught.value.text is None
+
+
 def test_an_at_sign_is_no_secret_elsewhere() -> None:
     """In a suffix it is an ordinary character."""
     url = "https://host/api/v1/namespaces/npm/services/registry/proxy/@scope/name?to=a@b"
