@@ -10,6 +10,7 @@ import pty
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 PROXYURLS = (sys.executable, "-m", "proxyurls")
 TIME_LIMIT = 60
-_OURS = ("KUBE", "NO_COLOR", "COLUMNS", "LINES", "XDG_")
+_OURS = ("KUBE", "NO_COLOR", "COLUMNS", "LINES", "XDG_", "PYTHONUNBUFFERED")
 
 
 @dataclass(frozen=True)
@@ -97,16 +98,21 @@ def on_terminal(
     """Run a command to its end on a terminal of that width."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    stdout = subprocess.PIPE if out_piped else theirs
-    with subprocess.Popen(command, env=env, stdin=theirs, stdout=stdout, stderr=theirs) as process:
+    with (
+        tempfile.TemporaryFile() as file,
+        subprocess.Popen(
+            command, env=env, stdin=theirs, stdout=file if out_piped else theirs, stderr=theirs
+        ) as process,
+    ):
         os.close(theirs)
         pieces = []
         with contextlib.suppress(OSError):  # EIO: the other end is closed
             while piece := os.read(ours, 1 << 16):
                 pieces.append(piece)
         os.close(ours)
-        piped = process.stdout.read().decode() if process.stdout else ""
         code = process.wait(TIME_LIMIT)
+        file.seek(0)
+        piped = file.read().decode()
     return Seen(code, b"".join(pieces).decode().replace("\r\n", "\n"), piped)
 
 
