@@ -12,6 +12,7 @@ import socket
 from urllib.parse import urlsplit
 
 from proxyurls.status import CONNECT_SECONDS, Patience, connection_error, read_answer
+from proxyurls.urls import join
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,25 +60,30 @@ def _get(
     timeout: float | None,
 ) -> tuple[int, bytes, str]:
     """Status, body and Retry-After."""
-    base = urlsplit(config.base_url)
-    host, port = base.hostname or "", base.port or (443 if context else 80)
-    connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    url = urlsplit(join(config.base_url, path))
+    # As bytes: as text, it would load the tables of internationalised host names.
+    host = (url.hostname or "").encode("ascii")
+    port = url.port or (443 if context else 80)
+    connection = http.client.HTTPConnection(url.hostname or "", port, timeout=timeout)
+    connected = False
     try:
-        # Host names as bytes: as text, they would load the tables of internationalised names.
-        name = host.encode("ascii")
-        connection.sock = socket.create_connection((name, port), timeout or CONNECT_SECONDS)
+        connection.sock = socket.create_connection(
+            (host, port),  # type: ignore[arg-type]  # bytes are as good
+            timeout or CONNECT_SECONDS,
+        )
+        connected = True
         if context:
-            connection.sock = context.wrap_socket(connection.sock, server_hostname=name)
+            connection.sock = context.wrap_socket(connection.sock, server_hostname=host)
         connection.sock.settimeout(timeout)
-        connection.putrequest("GET", base.path.rstrip("/") + path, skip_host=True)
-        connection.putheader("Host", base.netloc)
+        connection.putrequest("GET", f"{url.path}?{url.query}", skip_host=True)
+        connection.putheader("Host", url.netloc)
         connection.putheader("Accept", "application/json")
         for name, value in headers:
             connection.putheader(name, value)
         connection.endheaders()
         answer = connection.getresponse()
         return answer.status, answer.read(), answer.headers.get("Retry-After", "")
-    except (OSError, http.client.HTTPException) as error:
-        raise connection_error(config.server, error) from error
+    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a bad chunk
+        raise connection_error(config.server, error, connected=connected) from error
     finally:
         connection.close()

@@ -18,6 +18,7 @@ _SERVER = re.compile(
     r"(?P<path>(?:/[A-Za-z0-9\-._~!$&'()*+,;=:@%]*)*)",
     re.ASCII,
 )
+_PATH = re.compile(r"/[!-~]*")
 
 
 def join(server: str, path: str) -> str:
@@ -28,11 +29,14 @@ def join(server: str, path: str) -> str:
         path: an absolute, encoded path, as `Target.path` gives it.
 
     Raises:
-        InvalidURL: the server is no http or https URL, or holds credentials.
+        InvalidURL: the server is no http or https URL, or holds credentials; or the path is not
+            absolute or not encoded.
 
     >>> join("https://rancher.example/k8s/clusters/c-1/", "/api/v1/nodes/n/proxy/")
     'https://rancher.example/k8s/clusters/c-1/api/v1/nodes/n/proxy/'
     """
+    if not _PATH.fullmatch(path):
+        raise InvalidURL(f"not an absolute, encoded path: {shown(path)}", text=path)
     return check_server(server).rstrip("/") + path
 
 

@@ -136,7 +136,8 @@ def status_error(server: str, status: int, body: bytes) -> APIStatusError:
             status=status,
         )
     found = found or {}
-    detail = " ".join(str(found.get("message") or body[:200].decode(errors="replace")).split())
+    text = "" if body.lstrip()[:1] == b"{" else body[:200].decode(errors="replace")
+    detail = " ".join(str(found.get("message") or text).split())
     head = f"the apiserver at {server} answered {phrase(status)}"
     if detail:
         head += f": {detail}"
@@ -184,7 +185,7 @@ def _remedy(status: int, detail: str) -> str:
 
 
 def connection_error(
-    server: str, error: BaseException, *, proxy: str | None = None
+    server: str, error: BaseException, *, proxy: str | None = None, connected: bool = False
 ) -> ConnectionFailed:
     """The error for a request that got no answer.
 
@@ -192,6 +193,7 @@ def connection_error(
         server: the base URL that was asked.
         error: what the HTTP library raised; its causes are looked through for the real one.
         proxy: the proxy that was to be used, if any. Its password is not shown.
+        connected: whether the connection was there already, if the error does not say so.
     """
     chain: list[BaseException] = []
     cause: BaseException | None = error
@@ -201,6 +203,8 @@ def connection_error(
     texts = [" ".join(str(each).split()) for each in chain]
     text = next((text for text in reversed(texts) if text), "")
     kinds = " ".join(type(each).__name__ for each in chain)
+    if connected:
+        kinds = kinds.replace("TimeoutError", "ReadTimeout")
     if "CERTIFICATE_VERIFY_FAILED" in text:
         why = text.partition("certificate verify failed: ")[2].rpartition(" (_ssl")[0] or text
         remedy = "check certificate-authority or --tls-server-name (see `proxyurls config`)"
@@ -227,6 +231,10 @@ def connection_error(
         (
             ("Timeout", "timed out"),
             "no answer within the time limit; check the network, or raise --request-timeout",
+        ),
+        (
+            ("IncompleteRead", "incomplete", "complete message body", "invalid literal", "chunk"),
+            "its answer broke off",
         ),
         (("WRONG_VERSION_NUMBER",), "it does not speak TLS; is it http://…?"),
         (

@@ -163,6 +163,8 @@ def _url_refusal(url: str) -> str:
         return f"{head}: /proxy is missing behind the name; type …{rest[1]}/proxy/{rest[2]}"
     if re.match(r"https?://[^/?#]+\.svc[.:/]", url):
         return f"{head}: it is an in-cluster URL, which from_cluster_url takes"
+    if re.search(r"/apis?(?:/|$)", path):
+        return f"{head}; it has the form {_FORM} (`proxyurls fetch --raw PATH` asks the API itself)"
     return f"{head}; it has the form {_FORM}"
 
 

@@ -22,6 +22,7 @@ MOST_LINES = 400
 # Modules, and folders with all that is in them. What is planned stands here already.
 LEVELS = {
     "errors": 0,
+    "record": 0,
     "value": 0,
     "segment": 1,
     "suffix": 1,
@@ -45,11 +46,6 @@ LEVELS = {
     "__init__": 7,
 }
 CORE = 1
-
-# The way back of a circle, and why it may be: each is inside a function or for types alone.
-KNOTS = {
-    ("cli.completion", "cli.__init__"): "completion completes the commands, and is one",
-}
 
 # Third-party packages and the modules or folders that may import them.
 THIRD_PARTY = {
@@ -187,13 +183,7 @@ class Architecture:
         found = []
         edges: dict[str, set[str]] = {}
         for name, all_of_it in self.imports.items():
-            edges[name] = set()
-            for one in all_of_it:
-                for target in self.targets(one):
-                    if (name, target) not in KNOTS:
-                        edges[name].add(target)
-                    elif one.at_start and not one.for_types:
-                        found.append(f"{name}:{one.line}: imports {target} at its start")
+            edges[name] = {target for one in all_of_it for target in self.targets(one)}
         edges["__init__"] = set()
         done: set[str] = set()
 
@@ -282,14 +272,6 @@ def test_the_table_is_not_empty() -> None:
     assert any(one.names == ("clean", "with_query") for one in package.imports["target"])
 
 
-@pytest.mark.parametrize("knot", KNOTS, ids=".".join)
-def test_knots_are_still_there(knot: tuple[str, str]) -> None:
-    """An exception that nothing needs any more is taken out of the table."""
-    package = present()
-    name, target = knot
-    assert target in {each for one in package.imports[name] for each in package.targets(one)}
-
-
 @pytest.mark.parametrize(
     ("name", "text", "problem"),
     [
@@ -311,11 +293,6 @@ def test_knots_are_still_there(knot: tuple[str, str]) -> None:
         ("suffix", "def f():\n    from proxyurls.urls import join", "circle: "),
         ("errors", "from proxyurls.errors import InvalidURL", "circle: errors -> errors"),
         ("target", "def f():\n    from proxyurls.urls import parse_url", "circle: "),
-        (
-            "cli.completion",
-            "from proxyurls.cli import COMMANDS",
-            "imports cli.__init__ at its start",
-        ),
         ("segment", "import yarl", "segment:3: imports yarl"),
         ("target", "import yarl", "target:3: the core imports yarl"),
         ("urls", "def f():\n    import httpx", "imports httpx"),

@@ -1,7 +1,7 @@
 """The command line.
 
 A command is one module of this package, named after it (``cluster-info``: `cluster_info.py`),
-and one line of `COMMANDS`. The module has
+and one line of `commands.COMMANDS`. The module has
 
 * ``add_arguments(parser)``: adds the command's own arguments to a `parser.Parser` and sets its
   ``description`` and ``epilog`` (`parser.examples`, at least two);
@@ -23,22 +23,12 @@ from __future__ import annotations
 import os
 import sys
 
+from proxyurls.cli.commands import COMMANDS, build
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from proxyurls.cli.parser import Parser
-
-COMMANDS = {
-    "url": "print the proxy URL of a service, pod or node",
-    "parse": "explain a proxy URL or an in-cluster URL",
-    "services": "list services and their URLs",
-    "cluster-info": "list the cluster's own services, as kubectl cluster-info does",
-    "fetch": "request a URL behind the apiserver with your credentials",
-    "config": "show which cluster and credentials are used, and why",
-    "completion": "print the shell completion script",
-}
 
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
@@ -104,26 +94,6 @@ def _prog() -> str:
 def _flush() -> None:
     if sys.stdout is not None:
         sys.stdout.flush()
-
-
-def build(prog: str, name: str) -> tuple[Parser, Callable[[argparse.Namespace], int]]:
-    """The parser of a command and what runs it.
-
-    Args:
-        prog: how the program is called.
-        name: the command, one of `COMMANDS`.
-    """
-    from importlib import import_module
-
-    from proxyurls.cli.options import add_shared
-    from proxyurls.cli.parser import Parser
-
-    module = import_module(f"proxyurls.cli.{name.replace('-', '_')}")
-    parser = Parser(f"{prog} {name}")
-    module.add_arguments(parser)
-    add_shared(parser, shown=getattr(module, "NEEDS_CLUSTER", True))
-    run: Callable[[argparse.Namespace], int] = module.run
-    return parser, run
 
 
 def _dispatch(prog: str, argv: Sequence[str]) -> int:

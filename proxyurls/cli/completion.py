@@ -69,7 +69,7 @@ def _whole_parser(prog: str, words: list[str]) -> argparse.ArgumentParser:
     """One parser for all: the options, the commands, and the arguments of those in `words`."""
     from importlib import import_module
 
-    from proxyurls.cli import COMMANDS
+    from proxyurls.cli.commands import COMMANDS
     from proxyurls.cli.options import add_shared
     from proxyurls.cli.parser import Parser
 

@@ -88,6 +88,8 @@ def run(args: argparse.Namespace) -> int:
 
     method, headers = _method(args), _headers(args)
     typed = _typed(args)
+    if sys.stdout is None:
+        raise UsageError("stdout is closed, so the answer can't be printed")
     with ExitStack() as stack:
         target = None
         if args.save is not None:
@@ -329,8 +331,6 @@ class _Answer:
 
     def _print_body(self) -> bytes:
         """Print the body, and give back its beginning, by which a Status object is known."""
-        if sys.stdout is None:
-            raise UsageError("stdout is closed, so the answer can't be printed; use --save FILE")
         out = sys.stdout.buffer
         sys.stdout.flush()
         beginning = b""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxyurls.cli import COMMANDS, build
+from proxyurls.cli.commands import COMMANDS, build
 from proxyurls.cli.options import duration
 
 if TYPE_CHECKING:

@@ -34,13 +34,16 @@ class Elasticsearch(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         query = parse_qs(url.query)
         if url.path == "/_cluster/health":
-            status, value = 200, {
-                "cluster_name": "kubernetes_logging",
-                "status": "yellow",
-                "number_of_nodes": 1,
-                "active_primary_shards": 5,
-                "unassigned_shards": 5,
-            }
+            status, value = (
+                200,
+                {
+                    "cluster_name": "kubernetes_logging",
+                    "status": "yellow",
+                    "number_of_nodes": 1,
+                    "active_primary_shards": 5,
+                    "unassigned_shards": 5,
+                },
+            )
         elif url.path == "/_search":
             status, value = 200, _search(query["q"][0])
         else:

@@ -104,9 +104,7 @@ def documented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[APISe
 
 
 @pytest.mark.parametrize("block", blocks(offline=False))
-def test_commands_print_what_the_page_says(
-    block: str, documented: tuple[APIServer, Path]
-) -> None:
+def test_commands_print_what_the_page_says(block: str, documented: tuple[APIServer, Path]) -> None:
     """On a real apiserver, whose address and home are the only things that differ."""
     apiserver, home = documented
     for command, expected in split(block):
@@ -146,7 +144,7 @@ def run_examples(text: str, name: str, names: dict[str, object]) -> None:
 
 def test_every_command_is_documented() -> None:
     """Each has a section of its own in docs/commands.md."""
-    from proxyurls.cli import COMMANDS
+    from proxyurls.cli.commands import COMMANDS
 
     text = (ROOT / "docs" / "commands.md").read_text("utf-8")
     sections = set(re.findall(r"^## (\S+)", text, re.MULTILINE))
