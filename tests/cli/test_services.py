@@ -202,12 +202,23 @@ class TestFormats:
 
 
 class TestChoice:
-    def test_the_contexts_namespace(self, env: dict[str, str]) -> None:
-        assert services("-o", "name", env=env).lines == ["service/kubernetes"]  # default
-        done = services("--context", "token", "-n", HERE, "-l", "app", "-o", "name", env=env)
-        assert done.lines == ["service/web"]
-        done = services("--context", "token", env=env)
-        assert "namespace 'monitoring'" in done.err.decode() or "monitoring" in done.text
+    def test_the_contexts_namespace(
+        self, apiserver: APIServer, env: dict[str, str], tmp_path: Path
+    ) -> None:
+        path = kubeconfig(
+            tmp_path / "there",
+            apiserver.server,
+            cluster={"certificate-authority": str(apiserver.ca_file)},
+            user={"token": apiserver.admin_token},
+            namespace=THERE,
+        )
+        words = ("--kubeconfig", str(path), "-o", "name")
+        assert services(*words, env=env).lines == ["service/other", "service/own"]
+        assert len(services(*words, "-n", HERE, env=env).lines) == 5
+        # one that names none is at home in default
+        found = json.loads(services("-o", "json", env=env).out)
+        assert {one["namespace"] for one in found} == {"default"}
+        assert "kubernetes" in {one["name"] for one in found}
 
     def test_all(self, env: dict[str, str]) -> None:
         found = json.loads(services("-A", "-o", "json", env=env).out)

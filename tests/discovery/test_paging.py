@@ -135,7 +135,8 @@ class TestReal:
         self, apiserver: APIServer, connected: APIClient, crowd: list[str]
     ) -> None:
         def expire(_: int) -> None:
-            apiserver.add_service(f"tick{time.monotonic_ns()}", "default", endpoints=False)
+            apiserver.add_service("tick", "default", endpoints=False)
+            apiserver.request("DELETE", "/api/v1/namespaces/default/services/tick")
             apiserver.expire_continue_tokens()
 
         assert names(list_objects(connected, PATH, on_read=expire)) == crowd
