@@ -63,11 +63,11 @@ def both(apiserver: APIServer, tmp_path: Path) -> Pair:
 
 
 def test_nothing_but_the_apiserver(apiserver: APIServer, both: Pair) -> None:
-    """Before any service is there."""
-    done = both()
+    """Before any service is there: none of ours, at least."""
     running = f"Kubernetes control plane is running at {apiserver.server}\n"
+    assert both().text.startswith(running)
+    done = both("-n", "no-such-namespace")
     assert (done.text, done.code, done.err) == (running + TRAILER, 0, b"")
-    assert both("-n", "no-such-namespace").text == running + TRAILER
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,10 @@ def filled(apiserver: APIServer) -> Iterator[None]:
     for space in spaces:
         apiserver.add_namespace(space)
 
+    made: list[str] = []
+
     def add(name: str, *ports: Port, shown: str = "", space: str = spaces[0], **more: Any) -> None:
+        made.append(f"/api/v1/namespaces/{space}/services/{name}")
         labels = LISTED | ({"kubernetes.io/name": shown} if shown else {})
         labels |= more.pop("labels", {})
         apiserver.add_service(name, space, ports=ports, labels=labels, endpoints=False, **more)
@@ -112,10 +115,8 @@ def filled(apiserver: APIServer) -> Iterator[None]:
     add("not-listed", Port(80), labels={"kubernetes.io/cluster-service": "false"})
     add("prometheus", Port(9090, "web"), shown="Prometheus", space=OTHER)
     yield
-    for space in spaces:
-        root = f"/api/v1/namespaces/{space}/services"
-        for one in apiserver.get(root).json()["items"]:
-            apiserver.request("DELETE", f"{root}/{one['metadata']['name']}")
+    for path in made:
+        apiserver.request("DELETE", path)
 
 
 @pytest.mark.usefixtures("filled")
@@ -145,7 +146,8 @@ class TestServices:
             f"b-node-port is running at {root}/b-node-port/proxy",
         ):
             assert line in done.lines
-        assert len(done.lines) == 1 + 18 + 2
+        assert done.lines[0] == f"Kubernetes control plane is running at {apiserver.server}"
+        assert done.text.endswith("\n" + TRAILER)
         assert "not-listed" not in done.text
 
     @pytest.mark.parametrize(
@@ -183,7 +185,10 @@ class TestServices:
             server = f"{rancher.url}/k8s/clusters/c-1{end}"
             done = both(config=both.config(server))
         if end != "//":
-            assert (done.code, done.text.count(f"{server}/api/v1/")) == (0, 13)
+            assert done.code == 0
+            assert f" {server}/api/v1/namespaces/kube-system/services/kube-dns:dns/proxy\n" in (
+                done.text
+            )
 
     def test_the_right_urls_are_elsewhere(self, apiserver: APIServer, tmp_path: Path) -> None:
         """Where kubectl errs, ``services --cluster-services`` does not."""
@@ -191,7 +196,7 @@ class TestServices:
         done = proxyurls("services", "--cluster-services", "-o", "json", env=env)
         assert (done.code, done.err) == (0, b"")
         found = {one["name"]: one for one in json.loads(done.out)}
-        assert len(found) == 18
+        assert "not-listed" not in found
         root = f"{apiserver.server}/api/v1/namespaces/kube-system/services"
         assert found["b-ip-443"]["addresses"] == ["https://192.0.2.2/"]
         assert found["b-ip6"]["addresses"] == ["https://[2001:db8::1]/"]

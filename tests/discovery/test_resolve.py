@@ -77,7 +77,12 @@ def town(apiserver: APIServer, serve: Serve) -> Iterator[Town]:
     plain, other, tls = made.plain.address, made.other.address, made.tls.address
     for name in (HOME, AWAY, FENCED):
         apiserver.add_namespace(name)
-    add = apiserver.add_service
+    paths = []
+
+    def add(name: str, space: str, **more: Any) -> None:
+        paths.append(f"/api/v1/namespaces/{space}/services/{name}")
+        apiserver.add_service(name, space, **more)
+
     add("resolve-graph", HOME, ports=[Port(3000)], upstream=plain)
     add("resolve-graph", AWAY, ports=[Port(3000)], upstream=other)
     add("resolve-dash", AWAY, ports=[Port(443)], upstream=tls)
@@ -97,10 +102,9 @@ def town(apiserver: APIServer, serve: Serve) -> Iterator[Town]:
         add(name, AWAY, upstream=plain)
     add("fenced-shop", FENCED, upstream=plain)
     yield made
-    for space in (HOME, AWAY, FENCED):
-        root = f"/api/v1/namespaces/{space}/services"
-        for one in apiserver.get(root).json()["items"]:
-            apiserver.request("DELETE", f"{root}/{one['metadata']['name']}")
+    for path in paths:
+        apiserver.request("DELETE", path)
+        apiserver.request("DELETE", path.replace("/services/", "/endpoints/"))
 
 
 def cluster_of(apiserver: APIServer, context: str, **flags: Any) -> Cluster:
