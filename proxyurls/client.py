@@ -13,6 +13,7 @@ from http.cookiejar import DefaultCookiePolicy
 import httpx
 
 from proxyurls import __version__
+from proxyurls.config.server import is_loopback, split_host
 from proxyurls.errors import InvalidConfig
 from proxyurls.status import CONNECT_SECONDS, Patience, connection_error, phrase, read_answer
 from proxyurls.urls import join
@@ -85,7 +86,8 @@ class APIClient:
             CredentialError: there is no usable credential.
         """
         headers = [("Accept", accept)]
-        if self.config.disable_compression:
+        # On this machine itself (a kubectl proxy) nothing is gained by compression.
+        if self.config.disable_compression or is_loopback(split_host(self._base_url)[1]):
             headers.append(("Accept-Encoding", "identity"))
         patience = Patience()
         while True:
@@ -192,7 +194,9 @@ class APIClient:
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(_UPLOAD_CHUNK):
+    # read1: what a pipe has is sent when it is there, not when a whole chunk has come.
+    read = getattr(file, "read1", file.read)
+    while chunk := read(_UPLOAD_CHUNK):
         yield chunk
 
 

@@ -60,7 +60,8 @@ def _get(
     timeout: float | None,
 ) -> tuple[int, bytes, str]:
     """Status, body and Retry-After."""
-    url = urlsplit(join(config.base_url, path))
+    whole = join(config.base_url, path)
+    url = urlsplit(whole)
     # As bytes: as text, it would load the tables of internationalised host names.
     host = (url.hostname or "").encode("ascii")
     port = url.port or (443 if context else 80)
@@ -71,11 +72,12 @@ def _get(
             (host, port),  # type: ignore[arg-type]  # bytes are as good
             timeout or CONNECT_SECONDS,
         )
-        connected = True
         if context:
             connection.sock = context.wrap_socket(connection.sock, server_hostname=host)
+        connected = True
         connection.sock.settimeout(timeout)
-        connection.putrequest("GET", f"{url.path}?{url.query}", skip_host=True)
+        target = "/" + whole.partition("://")[2].partition("/")[2]  # as it was written
+        connection.putrequest("GET", target, skip_host=True)
         connection.putheader("Host", url.netloc)
         connection.putheader("Accept", "application/json")
         for name, value in headers:

@@ -208,7 +208,10 @@ def _readable(
         scope.append(f"namespace {namespace!r}" if namespace else "any namespace")
         return
     try:
-        spaces = [s["metadata"]["name"] for s in list_objects(client, "/api/v1/namespaces")]
+        spaces = [
+            s["metadata"]["name"]
+            for s in list_objects(client, "/api/v1/namespaces", metadata_only=True)
+        ]
     except APIStatusError as error:
         if error.status != HTTPStatus.FORBIDDEN:
             raise

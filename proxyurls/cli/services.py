@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         finally:
             progress.clear()
         if count == 0:
-            _say_where(cluster, where, args.selector)
+            _say_where(cluster, where, selector, cluster_services=args.cluster_services)
     return 0
 
 
@@ -227,7 +227,9 @@ def _left_out(records: list[ServiceRecord]) -> str:
     return f"{len(records)} without a proxy URL ({shown}{rest})"
 
 
-def _say_where(cluster: Cluster, namespace: str | None, selector: str | None) -> None:
+def _say_where(
+    cluster: Cluster, namespace: str | None, selector: str | None, *, cluster_services: bool
+) -> None:
     """An empty list says where services are, as far as the user may know."""
     from collections import Counter
 
@@ -235,13 +237,17 @@ def _say_where(cluster: Cluster, namespace: str | None, selector: str | None) ->
     from proxyurls.errors import APIStatusError
 
     what = f"no services with {selector!r}" if selector else "no services"
+    if cluster_services:
+        what = "no cluster services"
     if namespace is None:
         say("note", f"{what} in any namespace")
         return
     try:
         found = Counter(
             item["metadata"]["namespace"]
-            for item in list_objects(cluster.client, services_path(None), label_selector=selector)
+            for item in list_objects(
+                cluster.client, services_path(None), label_selector=selector, metadata_only=True
+            )
         )
     except APIStatusError:  # who may not look everywhere is not told where to look
         say("note", f"{what} in namespace {namespace!r}; -n or -A chooses another")
