@@ -1,8 +1,7 @@
-"""``fetch``: where a request goes, and what is sent."""
+"""``fetch``: which target a request goes to. Here too is what the other files on fetch share."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -17,7 +16,6 @@ from proxyurls.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from contract.fixtures import Serve
     from contract.upstream import Arrived
@@ -236,8 +234,8 @@ def test_forbidden_to_look_up(fetch: Fetch, shop: Shop) -> None:
     printed = fetch("web.shop", "/x", user="reader")
     assert printed.echo.target == "/x"
     assert printed.err == (
-        'note: services can\'t be looked up (services "web" is forbidden: User "reader" cannot '
-        'get resource "services" in API group "" in the namespace "shop"); trying web\n'
+        'note: services can\'t be looked up (services is forbidden: User "reader" cannot list '
+        'resource "services" in API group "" in the namespace "shop"); trying web\n'
     )
 
 
@@ -288,129 +286,17 @@ def test_suffix_and_query(fetch: Fetch, suffix: str, query: list[str], arrives: 
     assert fetch("web.shop", suffix, *options).echo.target == arrives
 
 
-# what is sent
-
-
 @pytest.mark.parametrize(
-    ("options", "method"),
+    ("suffix", "note"),
     [
-        ([], "GET"),
-        (["-d", "x"], "POST"),
-        (["-X", "PUT", "-d", "x"], "PUT"),
-        (["-X", "delete"], "DELETE"),
-        (["--request=PATCH"], "PATCH"),
-        (["-XOPTIONS"], "OPTIONS"),
+        ("/a%2Fb", "the app gets '/a/b': the apiserver decodes %2F"),
+        ("/a//b", "the app gets '/a/b': the apiserver collapses // to /"),
+        ("/a/./b", "the app gets '/a/b': "),
     ],
 )
-def test_method(fetch: Fetch, options: list[str], method: str) -> None:
-    """GET, POST with a body, or what -X says, in upper case."""
-    assert fetch("web.shop", *options).echo.method == method
-
-
-def test_headers(fetch: Fetch) -> None:
-    """-H may be repeated, replaces what we would send, and may be empty."""
-    given = ["X-A: 1", "x-a:2", "X-Empty:", "accept: a/b", "User-Agent:  me ", "Host: shop.example"]
-    echo = fetch("web.shop", *(word for text in given for word in ("-H", text))).echo
-    assert echo.values("X-A") == ["1", "2"]
-    assert echo.values("X-Empty") == [""]
-    assert echo.values("Accept") == ["a/b"]
-    assert echo.values("User-Agent") == ["me"]
-    assert echo.values("Host") == ["shop.example"]
-
-
-def test_headers_of_its_own(fetch: Fetch) -> None:
-    """Without -H: our name, anything accepted, nothing compressed, no credentials for the app."""
-    echo = fetch("web.shop", user="token").echo
-    assert echo.values("User-Agent")[0].startswith("proxyurls/")
-    assert echo.values("Accept") == ["*/*"]
-    assert echo.values("Accept-Encoding") == ["identity"]
-    assert echo.values("Authorization") == []
-
-
-@pytest.mark.parametrize(
-    ("header", "reason"),
-    [
-        ("X-A", "-H 'X-A' is no header; type 'NAME: VALUE'"),
-        ("X A: b", "-H 'X A' is no header; type 'NAME: VALUE'"),
-        (": b", "-H '' is no header; type 'NAME: VALUE'"),
-        ("X-A: ü", "the value of -H 'X-A' is not plain ASCII text; encode it"),
-        ("X-A: a\r\nX-B: c", "the value of -H 'X-A' is not plain ASCII text; encode it"),
-    ],
-)
-def test_wrong_header(fetch: Fetch, header: str, reason: str) -> None:
-    assert fetch("web.shop", "-H", header).refusal() == reason
-
-
-@pytest.mark.parametrize("name", ["Authorization", "authorization"])
-def test_authorization_is_refused(fetch: Fetch, name: str) -> None:
-    """It would never reach the app; its value is not repeated."""
-    refusal = fetch("web.shop", "-H", f"{name}: Bearer s3cr3t").refusal()
-    assert refusal == (
-        "-H 'Authorization' would never reach the app: the apiserver reads it and removes it; "
-        "for the apiserver itself, use --token or a kubeconfig's user"
-    )
-
-
-@pytest.mark.parametrize("header", ["Content-Length: 3", "Transfer-Encoding: chunked"])
-@pytest.mark.parametrize("data", [[], ["-d", "hello"]])
-def test_length_is_ours(fetch: Fetch, header: str, data: list[str]) -> None:
-    """How the body's end is told is not for -H to say: refused, and no internal error."""
-    name = header.partition(":")[0]
-    assert fetch("web.shop", "-H", header, *data).refusal().startswith(f"-H {name!r} ")
-
-
-def test_data(fetch: Fetch, tmp_path: Path) -> None:
-    """Text, a file as it is, or nothing at all; typed as curl does, unless -H says."""
-    echo = fetch("web.shop", "-d", "a=b&c=ü").echo
-    assert echo.body == "a=b&c=ü".encode()
-    assert echo.values("Content-Type") == ["application/x-www-form-urlencoded"]
-    assert echo.values("Content-Length") == ["8"]
-    file = tmp_path / "body"
-    file.write_bytes(bytes(range(256)) * 100 + b"\r\n")
-    echo = fetch("web.shop", "-d", f"@{file}", "-H", "Content-Type: a/b").echo
-    assert echo.body == file.read_bytes()
-    assert echo.values("Content-Type") == ["a/b"]
-    assert echo.values("Content-Length") == ["25602"]
-    echo = fetch("web.shop", "-d", "").echo
-    assert (echo.method, echo.body, echo.values("Content-Length")) == ("POST", b"", ["0"])
-
-
-def test_data_from_stdin(shop: Shop) -> None:
-    """-d @- sends what comes through a pipe, of a length that nobody knows before."""
-    body = os.urandom(300_000)
-    process = start(shop, "web.shop", "-d", "@-", stdin=subprocess.PIPE)
-    out, err = process.communicate(body, timeout=60)
-    assert (process.returncode, err) == (0, b"")
-    assert arrived(out).body == body
-    assert arrived(out).values("Transfer-Encoding") == ["chunked"]
-
-
-@pytest.mark.parametrize(
-    ("argv", "reason"),
-    [
-        ([], "TARGET is missing; type a service's name, pod/NAME, node/NAME or --raw PATH"),
-        (["web", "-d", "@/nowhere"], "-d '@/nowhere': can't read the file (No such file "),
-        (["web", "-d", "@/"], "-d '@/': can't read the file (Is a directory)"),
-        (["web", "-X", "GE T"], "-X 'GE T' is no HTTP method; type GET, POST, "),
-        (["web", "-q", "a"], "invalid query 'a'; type -q KEY=VALUE"),
-        (["web", "/", "more"], "unexpected argument 'more'"),
-        (["https:web"], "invalid TARGET 'https:web': two parts are NAME:PORT"),
-        (["web/x"], "invalid TARGET 'web/x': 'web' is no kind"),
-        (["node/rack", "-n", "shop"], "a node has no namespace"),
-        (["web.shop", "-n", "x"], "TARGET says namespace 'shop' and -n says 'x'"),
-        (["web", "--save"], "option --save needs a value"),
-        (["web", "--save", ""], "--save "),
-        (["web", "--save", "."], "--save '.' is a directory; type a file's name"),
-        (["--raw", "/api", "web"], "--raw takes the place of TARGET; leave 'web' out"),
-        (["--raw", "api"], "--raw 'api' is no path of the API: it starts with '/'"),
-        (["--raw", ""], "--raw '' is no path of the API"),
-        (["--raw", "/ü"], "--raw '/ü' is no path of the API"),
-        (["--raw", "/a b"], "--raw '/a b' holds a space; type %20"),
-        (["--raw", "/a\nb"], "--raw '/a\\nb' is no path of the API"),
-        (["--raw", "/api#x"], "--raw '/api#x' "),
-        (["--raw"], "option --raw needs a value"),
-    ],
-)
-def test_wrong_usage(fetch: Fetch, argv: list[str], reason: str) -> None:
-    """Exit code 2, one line that names the value, and nothing is sent."""
-    assert fetch(*argv).refusal().startswith(reason)
+def test_alterations_are_told(fetch: Fetch, suffix: str, note: str) -> None:
+    """What the apiserver will change is told as it happens."""
+    printed = fetch("web.shop", suffix)
+    assert printed.echo.target == "/a/b"
+    assert printed.err.startswith(f"note: {note}")
+    assert fetch("web.shop", "/a#b").err == ""  # as any client does

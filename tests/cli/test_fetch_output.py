@@ -113,6 +113,10 @@ def test_redirects_are_not_followed(fetch: Fetch, shop: Shop, status: int) -> No
     location = b"Location: /api/v1/namespaces/till/services/web:80/proxy/x\n"
     assert location in printed.out
     assert len(shop.plain.requests) == before + 1
+    assert printed.err.startswith(f"note: {status} ")
+    assert printed.err.endswith(
+        ": it redirects to /api/v1/namespaces/till/services/web:80/proxy/x\n"
+    )
 
 
 def test_streams_as_it_comes(shop: Shop) -> None:
@@ -153,9 +157,9 @@ def test_interrupt_upload(shop: Shop) -> None:
     """Ctrl-C while it waits for the rest of the body."""
     process = start(shop, "web.till:80", "-v6", "-d", "@-", stdin=subprocess.PIPE)
     assert process.stdin is not None
-    process.stdin.write(b"some")
+    process.stdin.write(bytes(1_000_000))  # more than a pipe holds: some of it was sent
     process.stdin.flush()
-    time.sleep(1.5)
+    time.sleep(0.3)  # now it waits for more
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 130
     assert b"Traceback" not in process.communicate()[1]

@@ -18,6 +18,8 @@ import pytest
 from cli.test_fetch import answering, fetcher, open_shop, start, wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from contract.cluster import APIServer
     from contract.fixtures import Serve
 
@@ -37,13 +39,15 @@ def fetch(shop: Shop, capsysbinary: pytest.CaptureFixture[bytes]) -> Fetch:
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
+def file(tmp_path: Path) -> Iterator[Path]:
     """A file in a folder of its own, with something in it."""
     folder = tmp_path / "saved"
     folder.mkdir()
     path = folder / "backup.tar"
     path.write_bytes(b"before")
-    return path
+    yield path
+    for each in folder.iterdir():  # pytest would keep it for three sessions
+        each.unlink()
 
 
 def beside(file: Path) -> list[str]:
@@ -187,6 +191,15 @@ def test_redirect_is_not_saved(fetch: Fetch, file: Path) -> None:
     assert untouched(file)
 
 
+def test_nothing_to_save(fetch: Fetch, file: Path) -> None:
+    """An answer without a body is an empty file if it is a success, and else none."""
+    printed = fetch("web.attic", "--save", str(file), *answering(status=304))
+    assert (printed.code, printed.out) == (1, b"")
+    assert untouched(file)
+    assert fetch("web.attic", "--save", str(file), *answering(status=204)).code == 0
+    assert file.read_bytes() == b""
+
+
 def test_cut_off(fetch: Fetch, file: Path) -> None:
     """An answer that breaks off halfway: exit 1, the byte counts, and the file stays."""
     printed = fetch("web.attic", "/-/cut/3000000", "--save", str(file))
@@ -216,11 +229,23 @@ def test_interrupted(shop: Shop, file: Path, number: signal.Signals) -> None:
         assert b"Traceback" not in err
 
 
+def test_nohup(shop: Shop, file: Path) -> None:
+    """What was started with nohup goes on when its terminal is closed."""
+    argv = ("web.attic", "/-/big/300000000", "--save", str(file))
+    process = start(shop, *argv, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    wait_until(lambda: len(beside(file)) == 2)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert file.stat().st_size == 300_000_000
+
+
 def test_interrupted_with_no_file_before(shop: Shop, file: Path) -> None:
     """There is no file afterwards either."""
     file.unlink()
     process = start(shop, "web.attic", f"/-/big/{8 * GIB}", "--save", str(file))
-    wait_until(lambda: beside(file))
+    part = file.with_name(f".backup.tar.{process.pid}.part")
+    wait_until(lambda: part.exists() and part.stat().st_size)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
