@@ -341,7 +341,7 @@ class Stub:
         self.living: list[int] = []
         self._made: list[weakref.ref[Page]] = []
 
-    def get_json(self, path: str) -> Object:
+    def get_json(self, path: str, *, accept: str = "") -> Object:  # noqa: ARG002
         at = int(parse_qs(urlsplit(path).query).get("continue", ["0"])[0])
         gc.collect()
         self.living.append(sum(made() is not None for made in self._made))
