@@ -11,6 +11,7 @@ from pathlib import Path
 from proxyurls.cli.console import say
 from proxyurls.cli.options import load, trace
 from proxyurls.cli.parser import UsageError, examples
+from proxyurls.cli.url import add_query, compare_servers, look_up, pair
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,14 +53,7 @@ def add_arguments(parser: Parser) -> None:
         "suffix", metavar="SUFFIX", nargs="?", help="path and query, as behind a host name"
     )
     parser.add_argument("--raw", metavar="PATH", help="a path of the API itself, instead of TARGET")
-    parser.add_argument(
-        "-q",
-        "--query",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="add to the query, encoded; may be repeated",
-    )
+    add_query(parser)
     parser.add_argument("-X", "--request", metavar="METHOD", help="the method (GET; POST with -d)")
     parser.add_argument(
         "-H",
@@ -133,7 +127,6 @@ def _locate(
     cluster: Cluster, typed: TargetText | None, args: argparse.Namespace
 ) -> tuple[str, str]:
     """Which app will answer, in words ("" for the API itself), and the path to ask."""
-    from proxyurls.cli.url import compare_servers, pair
     from proxyurls.suffix import alterations, with_query
 
     pairs = [pair(item) for item in args.query]
@@ -168,7 +161,6 @@ def _app_behind(path: str) -> str:
 
 def _resolve(cluster: Cluster, typed: TargetText, *, verbose: bool) -> Target:
     """Look up what TARGET leaves open, as far as the user may."""
-    from proxyurls.cli.url import look_up
     from proxyurls.errors import APIStatusError
 
     named_port = isinstance(typed.port, str) and typed.kind == "pod"

@@ -15,10 +15,10 @@ from __future__ import annotations
 import re
 
 from proxyurls.errors import InvalidInput, InvalidSuffix, InvalidTarget, InvalidURL
+from proxyurls.record import Record
 from proxyurls.segment import check_name, check_port, join_segment, split_segment
 from proxyurls.target import Target
 from proxyurls.urls import ProxyURL, from_cluster_url, is_removed_form, parse_url
-from proxyurls.value import Value
 
 KINDS = {
     **dict.fromkeys(("svc", "service", "services"), "service"),
@@ -33,10 +33,10 @@ _OTHER_KINDS = (
 _HOST = r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)"
 
 
-class TargetText(Value):
+class TargetText(Record):
     """A TARGET as it was typed, each part validated.
 
-    Args:
+    Attributes:
         kind: "service", "pod" or "node".
         name: its name.
         namespace: the one in TARGET or in -n; None if neither names one, and for nodes.
@@ -47,60 +47,14 @@ class TargetText(Value):
         removed: whether that URL had the form that Kubernetes 1.10 removed.
     """
 
-    __slots__ = ("_parts",)
-
-    def __init__(  # noqa: PLR0917  (as pickle passes them)
-        self,
-        kind: str,
-        name: str,
-        namespace: str | None,
-        port: int | str | None = None,
-        scheme: str | None = None,
-        suffix: str = "",
-        server: str = "",
-        removed: bool = False,  # noqa: FBT001, FBT002
-    ) -> None:
-        self._parts = (kind, name, namespace, port, scheme, suffix, server, removed)
-
-    @property
-    def kind(self) -> str:
-        """The kind: "service", "pod" or "node"."""
-        return self._parts[0]
-
-    @property
-    def name(self) -> str:
-        """The object's name."""
-        return self._parts[1]
-
-    @property
-    def namespace(self) -> str | None:
-        """The namespace that was typed, or None."""
-        return self._parts[2]
-
-    @property
-    def port(self) -> int | str | None:
-        """The port that was typed, or None."""
-        return self._parts[3]
-
-    @property
-    def scheme(self) -> str | None:
-        """The scheme that was typed, or None."""
-        return self._parts[4]
-
-    @property
-    def suffix(self) -> str:
-        """The suffix of a pasted URL, or ""."""
-        return self._parts[5]
-
-    @property
-    def server(self) -> str:
-        """The server of a pasted URL, or ""."""
-        return self._parts[6]
-
-    @property
-    def removed(self) -> bool:
-        """Whether the pasted URL had the form that Kubernetes 1.10 removed."""
-        return self._parts[7]
+    kind: str
+    name: str
+    namespace: str | None
+    port: int | str | None = None
+    scheme: str | None = None
+    suffix: str = ""
+    server: str = ""
+    removed: bool = False
 
     def target(self, namespace: str = "default") -> Target:
         """The target.
@@ -127,9 +81,6 @@ class TargetText(Value):
                 text=suffix,
             )
         return suffix or self.suffix
-
-    def _fields(self) -> tuple[str, str, str | None, int | str | None, str | None, str, str, bool]:
-        return self._parts
 
 
 def parse_target(text: str, *, namespace: str | None = None, resolves: bool = False) -> TargetText:
@@ -165,8 +116,7 @@ def parse_target(text: str, *, namespace: str | None = None, resolves: bool = Fa
             "leave one of them out",
             text=text,
         )
-    fields = found._fields()
-    return TargetText(fields[0], fields[1], namespace, *fields[3:])
+    return found.replaced(namespace=namespace)
 
 
 def is_link(text: str) -> bool:

@@ -44,14 +44,7 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument("target", metavar="TARGET", help=TARGET_HELP)
     parser.add_argument("suffix", metavar="SUFFIX", nargs="?", help=SUFFIX_HELP)
-    parser.add_argument(
-        "-q",
-        "--query",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="append a query parameter, as it is and encoded here; may be repeated",
-    )
+    add_query(parser)
     parser.add_argument(
         "--via", metavar="BASE", help="another base, that of a kubectl proxy: http://localhost:8001"
     )
@@ -122,6 +115,18 @@ def look_up(cluster: Cluster, text: TargetText, command: str) -> Resolved:
             f"{len(error.candidates)} services fit {text.name!r}; type {' or '.join(commands)}",
             candidates=error.candidates,
         ) from None
+
+
+def add_query(parser: Parser) -> None:
+    """Add ``-q``, of which `pair` splits each."""
+    parser.add_argument(
+        "-q",
+        "--query",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="append a query parameter, as it is and encoded here; may be repeated",
+    )
 
 
 def pair(item: str) -> tuple[str, str]:

@@ -101,7 +101,9 @@ def test_value() -> None:
     found = parse_target(PATH)
     assert pickle.loads(pickle.dumps(found)) == found
     assert len({found, parse_target(PATH)}) == 1
-    assert repr(parse_target("web")).startswith("TargetText('service', 'web', None")
+    assert repr(parse_target("web")).startswith(
+        "TargetText(kind='service', name='web', namespace=None"
+    )
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,8 @@ def inside(path: str, root: str) -> bool:
 @example(node("w"), "https://host", "x%252Fy/../%252e%252e")
 @example(node("w"), "https://host", "a/b/..%2F..%2F..")
 @example(node("w"), "https://host", "a/b/..%5C..%5C..")
+@example(node("w"), "https://host", "..;")
+@example(node("w"), "https://host", "a/../..;x")
 @example(node("w"), "https://host", "//evil.example/../../..")
 @example(node("w"), "https://host", "https://evil.example/")
 def test_no_suffix_leaves_its_target(target: Target, server: str, text: str) -> None:

@@ -30,6 +30,8 @@ from proxyurls.suffix import clean, received, with_query
         (".a", "/.a"),
         ("...", "/..."),
         ("a/..b", "/a/..b"),
+        ("a/..;b/c", "/a/..;b/c"),
+        (".;/x;..", "/.;/x;.."),
         ("a/./b", "/a/./b"),
         ("a/../b", "/a/../b"),
         ("a/b/..", "/a/b/.."),
@@ -82,6 +84,8 @@ def test_canonical_text(suffix: str, text: str) -> None:
         *("..?q", "..#f", "a/../..?q"),
         # A client resolves dots before the apiserver decodes %2F, so such a segment is but one.
         *("x%2Fy/../%2e%2e", "x%2Fy/../..", "x%252Fy/../%2e%2e", "x%5Cy/../%2e%2e"),
+        # urljoin cuts ";x" off before it resolves dots, and so do Java's servers.
+        *("..;", "..;x", "..;/x", "a/../..;", "..%3b", "%2e%2e;x/y", "a/..;/..;x=y", "..%253B/x"),
         *("..%2F..", "a/b/..%2F..%2F..", "a/b/..%5C..%5C..", "a/b/..\\..\\.."),
         *("%20%20..", "a/%20../ ..", "%25%32%65.", "a/%252E%252e/.."),
         "a%2Fb%2Fc%2Fd%2Fe%2Ff/../%2e%2e/%2e%2e/%2e%2e/secrets",
