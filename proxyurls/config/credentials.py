@@ -7,6 +7,7 @@ from threading import RLock
 from proxyurls.config.model import ClientCertificate
 from proxyurls.config.server import takes_credentials
 from proxyurls.config.token_file import TokenFile, file_signature
+from proxyurls.errors import CredentialError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from proxyurls.config.exec_plugin import ExecCredential
     from proxyurls.config.model import Connection
-    from proxyurls.config.token_file import Signature
 
 # The characters of an HTTP token (RFC 9110, 5.6.2) besides letters and digits; "%" escapes.
 _HEADER_SAFE = "!#$&'*+-.^_`|~"
@@ -43,7 +43,8 @@ class Credentials:
         )
         self._exec: ExecCredential | None = None
         self._context: ssl.SSLContext | None = None
-        self._context_key: object = None
+        self._seen: object = None
+        self._material: object = None
 
     def __repr__(self) -> str:
         return f"Credentials({self._config.credential.kind!r}, {self._config.base_url!r})"
@@ -67,10 +68,12 @@ class Credentials:
         HTTP library asks it to check for.
 
         The same object until a certificate or key changes: open connections may stay then,
-        and a client that sees another object should make new ones.
+        and a client that sees another object should make new ones. Files that were replaced
+        by the same bytes, as the kubelet does with ca.crt whenever the token rotates, or that
+        can't be read for the moment, change nothing.
 
         Raises:
-            CredentialError: a certificate or key can't be read, or the plugin gave none.
+            CredentialError: a certificate or key never could be read, or the plugin gave none.
         """
         if not self._secure:
             return None
@@ -78,10 +81,19 @@ class Credentials:
 
         with self._lock:
             certificate = self._certificate()
-            key = (certificate, self._signatures(certificate))
-            if self._context is None or key != self._context_key:
-                self._context = make_context(self._config.tls, certificate)
-                self._context_key = key
+            paths = self._paths(certificate)
+            seen = (certificate, [file_signature(path) for path in paths])
+            if self._context is not None and seen == self._seen:
+                return self._context
+            material = (certificate, [_read(path) for path in paths])
+            if self._context is None or material != self._material:
+                try:
+                    self._context = make_context(self._config.tls, certificate)
+                except CredentialError:
+                    if self._context is None:
+                        raise
+                    return self._context  # perhaps just being replaced: looked at again next time
+            self._seen, self._material = seen, material
             return self._context
 
     def renew(self, used: list[tuple[str, str]] | None = None) -> bool:
@@ -148,12 +160,12 @@ class Credentials:
             return None
         return ClientCertificate(certificate_data=given.certificate, key_data=given.key)
 
-    def _signatures(self, certificate: ClientCertificate | None) -> list[Signature | None]:
-        """What tells that one of the files was replaced."""
+    def _paths(self, certificate: ClientCertificate | None) -> list[str]:
+        """The files that the TLS context is made of."""
         paths = [self._config.tls.ca_file]
         if certificate:
             paths += [certificate.certificate_file, certificate.key_file]
-        return [file_signature(path) for path in paths if path]
+        return [path for path in paths if path]
 
     def _impersonation(self) -> list[tuple[str, str]]:
         """transport/round_trippers.go, impersonatingRoundTripper."""
@@ -172,6 +184,15 @@ class Credentials:
             for value in values
         ]
         return headers
+
+
+def _read(path: str) -> bytes | None:
+    """A file's bytes; None if it can't be read, and `make_context` will say why."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123  (pathlib would show at start-up)
+            return file.read()
+    except OSError:
+        return None
 
 
 def _bearer(token: str) -> str:

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 
 from config.kubeconfigs import one_context
 from proxyurls.config import Config, Credential, Credentials
@@ -153,3 +154,21 @@ def test_renew_of_a_token_file(tmp_path: Path) -> None:
     assert credentials.headers() == bearer("two")
     # Another request, refused with the old token after all that, may try again too.
     assert credentials.renew(used)
+
+
+def test_a_ca_file_replaced_by_the_same_bytes_keeps_the_context(load: Load, tmp_path: Path) -> None:
+    """The kubelet gives ca.crt a new inode whenever the token rotates; connections may stay."""
+    first, other = trustme.CA(), trustme.CA()
+    ca_file = tmp_path / "ca.crt"
+    first.cert_pem.write_to_path(ca_file)
+    live = load(one_context(cluster={"certificate-authority": str(ca_file)})).credentials()
+    context = live.ssl_context()
+    first.cert_pem.write_to_path(tmp_path / "new")
+    (tmp_path / "new").replace(ca_file)
+    assert live.ssl_context() is context
+    ca_file.unlink()
+    assert live.ssl_context() is context
+    ca_file.write_text("half a certif", "utf-8")
+    assert live.ssl_context() is context
+    other.cert_pem.write_to_path(ca_file)
+    assert live.ssl_context() is not context
