@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from proxyurls.cluster import Cluster
     from proxyurls.target import Target
 
+# What may be sent to a service that was found under another name or in another namespace.
+_SAFE = ("GET", "HEAD", "OPTIONS")
 _STATUS_LIMIT = 64 * 1024  # a Status object is smaller, and a larger body is the app's
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
 _RAW = re.compile(r"/[!\"$-~]*")
@@ -96,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
         config = load(args)
         timeout = args.request_timeout or None
         cluster = stack.enter_context(Cluster(config, timeout=timeout, trace=trace(args)))
-        who, path = _locate(cluster, typed, args)
+        who, path = _locate(cluster, typed, args, method)
         response = stack.enter_context(
             cluster.client.stream(method, path, headers=headers, body=body)
         )
@@ -124,7 +126,7 @@ def _typed(args: argparse.Namespace) -> TargetText | None:
 
 
 def _locate(
-    cluster: Cluster, typed: TargetText | None, args: argparse.Namespace
+    cluster: Cluster, typed: TargetText | None, args: argparse.Namespace, method: str
 ) -> tuple[str, str]:
     """Which app will answer, in words ("" for the API itself), and the path to ask."""
     from proxyurls.suffix import alterations, with_query
@@ -137,7 +139,7 @@ def _locate(
     compare_servers(typed.server, cluster.config.base_url)
     suffix = typed.with_suffix(args.suffix)
     suffix = with_query(suffix, pairs) if pairs else suffix
-    target = _resolve(cluster, typed, verbose=args.verbosity > 0)
+    target = _resolve(cluster, typed, method, verbose=args.verbosity > 0)
     for change in alterations(suffix):
         if change.kind != "fragment":
             say("note", f"the app gets {change.after!r}: {change.reason}")
@@ -159,9 +161,9 @@ def _app_behind(path: str) -> str:
         return ""
 
 
-def _resolve(cluster: Cluster, typed: TargetText, *, verbose: bool) -> Target:
+def _resolve(cluster: Cluster, typed: TargetText, method: str, *, verbose: bool) -> Target:
     """Look up what TARGET leaves open, as far as the user may."""
-    from proxyurls.errors import APIStatusError
+    from proxyurls.errors import APIStatusError, ServiceNotFound
 
     named_port = isinstance(typed.port, str) and typed.kind == "pod"
     if typed.kind == "service" and typed.port is None and typed.scheme is None:
@@ -182,6 +184,14 @@ def _resolve(cluster: Cluster, typed: TargetText, *, verbose: bool) -> Target:
         typed.name,
         typed.namespace or cluster.config.namespace,
     )
+    if moved and method not in _SAFE:
+        name = f"{found.target.name}.{found.target.namespace}"
+        raise ServiceNotFound(
+            f"no service {typed.name!r} in namespace "
+            f"{typed.namespace or cluster.config.namespace!r}; {method} is sent to no near one: "
+            f"if {name} is meant, type that",
+            candidates=[name],
+        )
     if verbose or moved:
         say("note", found.why)
     return found.target

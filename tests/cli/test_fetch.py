@@ -216,6 +216,19 @@ def test_look_up_says_where(fetch: Fetch) -> None:
     assert fetch("web.shop", "-v1").err.startswith(f"note: {found}")
 
 
+def test_what_changes_something_goes_to_no_near_service(fetch: Fetch, shop: Shop) -> None:
+    """A DELETE is sent to the service that was typed, or to none."""
+    before = len(shop.tls.requests)
+    refused = fetch("sec.shop", "/x", "-X", "DELETE")
+    assert (refused.code, refused.out) == (1, b"")
+    assert refused.error == (
+        "no service 'sec' in namespace 'shop'; DELETE is sent to no near one: "
+        "if secure.shop is meant, type that"
+    )
+    assert len(shop.tls.requests) == before
+    assert fetch("secure.shop", "/x", "-X", "DELETE").echo.method == "DELETE"
+
+
 def test_look_up_fails(fetch: Fetch) -> None:
     """No such service, or several: nothing is requested, and the commands to type are told."""
     missing = fetch("wbe.shop", "/x")
