@@ -163,7 +163,8 @@ def _refuse_leaving(path: str, suffix: str) -> None:
     depth = 0
     for segment in path.split("/"):
         parts = _decode_fully(segment, suffix).replace("\\", "/").split("/")
-        climbs = parts.count("..")
+        # "..;x": what urljoin and Java servers cut off behind a semicolon.
+        climbs = sum(part.partition(";")[0] == ".." for part in parts)
         if climbs:
             depth -= climbs
         elif any(part not in ("", ".") for part in parts):
