@@ -20,13 +20,15 @@ FORMS = "NAME, NAME:PORT, https:NAME: or https:NAME:PORT"
 SCHEMES = ("", "http", "https")
 
 # RFC 1123, as IsDNS1123Label and IsDNS1123Subdomain have it.
-_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
+_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(?:\.{_LABEL.pattern})*")
 # By kind: the pattern and the most characters. "domain" is a part of a DNS domain.
 _NAMES = {
     **dict.fromkeys(("service", "namespace", "domain"), (_LABEL, 63)),
     **dict.fromkeys(("pod", "node"), (_SUBDOMAIN, 253)),
 }
+# A service and its namespace at once: the pair that is looked at most.
+is_service = re.compile(f"{_LABEL.pattern}/{_LABEL.pattern}").fullmatch
 # RFC 6335, as IsValidPortName has it: a letter somewhere, no hyphen at an end or beside another.
 _PORT_NAME = re.compile(r"(?=[^a-z]*[a-z])[a-z0-9]+(?:-[a-z0-9]+)*")
 _PORT_NAME_LIMIT = 15

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Square brackets in a query are left alone, as browsers do: many apps read them.
 _PCHAR = r"A-Za-z0-9\-._~!$&'()*+,;=:@"
 # What needs no encoding, and with no dot segment in its path can't leave its target.
-_COMMON = re.compile(rf"[{_PCHAR}/]*(?:\?[{_PCHAR}/?%\[\]]*)?")
+_is_common = re.compile(rf"(?!\.)[{_PCHAR}/]*(?:\?[{_PCHAR}/?%\[\]]*)?").fullmatch
 _PATH_UNSAFE = re.compile(rf"[^{_PCHAR}/%]+|%(?![0-9A-Fa-f]{{2}})")
 _QUERY_UNSAFE = re.compile(rf"[^{_PCHAR}/?%\[\]]+")
 _FRAGMENT_UNSAFE = re.compile(rf"[^{_PCHAR}/?%]+")
@@ -106,10 +106,10 @@ def clean(suffix: str) -> str:
     >>> clean("d/café?q=a b")
     '/d/caf%C3%A9?q=a%20b'
     """
-    if _COMMON.fullmatch(suffix) and "/." not in suffix and suffix[:1] != ".":
-        if suffix[:1] == "/":
-            return suffix if len(suffix) > 1 else ""
-        return f"/{suffix}" if suffix else ""
+    if _is_common(suffix) and "/." not in suffix:
+        if suffix[:1] != "/":
+            return f"/{suffix}" if suffix else ""
+        return suffix if suffix != "/" else ""
     lone = _SURROGATE.search(suffix)
     if lone:
         raise InvalidSuffix(

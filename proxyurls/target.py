@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from proxyurls.errors import InvalidTarget, shown
-from proxyurls.segment import NameSegment, check_name, check_port, check_scheme, join_segment
+from proxyurls.segment import (
+    NameSegment,
+    check_name,
+    check_port,
+    check_scheme,
+    is_service,
+    join_segment,
+)
 from proxyurls.server import join
 from proxyurls.suffix import clean, with_query
 from proxyurls.value import Value
@@ -41,27 +48,12 @@ class Target(Value):
         port: int | str | None = None,
         scheme: str | None = None,
     ) -> None:
-        if kind not in KINDS:
-            raise InvalidTarget(
-                f"invalid kind {shown(kind)}: the apiserver proxies to a service, pod or node",
-                text=kind,
-            )
-        check_name(kind, name)
-        if kind == "node":
-            if namespace is not None:
-                raise InvalidTarget(
-                    f"a node has no namespace, so node {name!r} can't be in {shown(namespace)}; "
-                    "leave the namespace out",
-                    text=namespace,
-                )
-        else:
-            if namespace is None:
-                raise InvalidTarget(f"{kind} {name!r} needs a namespace; type one")
-            check_name("namespace", namespace)
+        if kind != "service" or not is_service(f"{name}/{namespace}"):
+            _check_names(kind, name, namespace)
         self._kind = kind
         self._name = name
         self._namespace = namespace
-        self._port = None if port is None or port == "" else check_port(kind, port)
+        self._port = check_port(kind, port) if port or port == 0 else None
         self._scheme = check_scheme(scheme) if scheme else None
 
     @property
@@ -110,8 +102,10 @@ class Target(Value):
         '/api/v1/namespaces/kube-system/services/elasticsearch-logging/proxy/_search?q=user:kimchy'
         """
         segment = join_segment(self._name, self._port or "", self._scheme)
-        where = "nodes" if self._kind == "node" else f"namespaces/{self._namespace}/{self._kind}s"
-        return f"/api/v1/{where}/{segment}/proxy{clean(suffix) or '/'}"
+        behind = clean(suffix) or "/"
+        if self._kind == "node":
+            return f"/api/v1/nodes/{segment}/proxy{behind}"
+        return f"/api/v1/namespaces/{self._namespace}/{self._kind}s/{segment}/proxy{behind}"
 
     def url(self, server: str, suffix: str = "", *, query: Query | None = None) -> yarl.URL:
         """The proxy URL as a `yarl.URL`.
@@ -133,6 +127,26 @@ class Target(Value):
 
     def _fields(self) -> tuple[str, str, str | None, int | str | None, str | None]:
         return (self._kind, self._name, self._namespace, self._port, self._scheme)
+
+
+def _check_names(kind: str, name: str, namespace: str | None) -> None:
+    if kind not in KINDS:
+        raise InvalidTarget(
+            f"invalid kind {shown(kind)}: the apiserver proxies to a service, pod or node",
+            text=kind,
+        )
+    check_name(kind, name)
+    if kind == "node":
+        if namespace is not None:
+            raise InvalidTarget(
+                f"a node has no namespace, so node {name!r} can't be in {shown(namespace)}; "
+                "leave the namespace out",
+                text=namespace,
+            )
+    elif namespace is None:
+        raise InvalidTarget(f"{kind} {name!r} needs a namespace; type one")
+    else:
+        check_name("namespace", namespace)
 
 
 def service(
