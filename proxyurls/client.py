@@ -14,7 +14,7 @@ import httpx
 
 from proxyurls import __version__
 from proxyurls.config.server import is_loopback, split_host
-from proxyurls.errors import InvalidConfig
+from proxyurls.errors import InvalidConfig, InvalidURL
 from proxyurls.status import CONNECT_SECONDS, Patience, connection_error, phrase, read_answer
 from proxyurls.urls import join
 
@@ -37,7 +37,7 @@ class APIClient:
 
     Args:
         config: where and as whom.
-        timeout: seconds to wait for each read or write; None waits forever, as kubectl does.
+        timeout: seconds that a request may take; None waits forever, as kubectl does.
         trace: called with a line for each request, as ``kubectl -v=6`` prints them.
     """
 
@@ -51,6 +51,8 @@ class APIClient:
         self.config = config
         self._base_url = config.base_url
         self._credentials = config.credentials()
+        self._seconds = timeout
+        self._started = 0.0
         self._timeout = httpx.Timeout(timeout, connect=timeout or CONNECT_SECONDS)
         self._trace = trace
         self._pool: httpx.Client | None = None
@@ -93,9 +95,23 @@ class APIClient:
         while True:
             with self.stream("GET", path, headers=headers) as response:
                 # Not read(): httpx's answers live in cycles, and would keep their bodies too.
-                body = b"".join(response.iter_bytes())
+                body = b"".join(self.limited(response.iter_bytes()))
             if not patience.wait(response.status_code, response.headers.get("Retry-After", "")):
                 return read_answer(self.config.server, response.status_code, body)
+
+    def limited(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """The chunks of the answer to the latest request, as long as its time lasts.
+
+        Args:
+            chunks: what ``iter_raw`` or ``iter_bytes`` of the response gives.
+
+        Raises:
+            httpx.ReadTimeout: the request as a whole takes longer than the client's timeout.
+        """
+        for chunk in chunks:
+            if self._seconds and time.monotonic() - self._started > self._seconds:
+                raise httpx.ReadTimeout(f"not whole within {self._seconds:g} seconds")
+            yield chunk
 
     @contextmanager
     def stream(
@@ -124,6 +140,8 @@ class APIClient:
         try:
             response = self._send(method, path, headers, body)
             yield response
+        except httpx.InvalidURL as error:  # all else was checked: it is longer than httpx allows
+            raise InvalidURL(f"the URL has {len(path)} characters, too many to send") from error
         except httpx.RequestError as error:
             proxy = self.config.proxy_url
             raise connection_error(self.config.server, error, proxy=proxy) from error
@@ -160,15 +178,17 @@ class APIClient:
     ) -> httpx.Response:
         pool = self._current_pool()
         url = join(self._base_url, path.partition("#")[0])
+        # As Go sends them: UTF-8, which impersonated names may need.
+        encoded = [(name.encode(), value.encode()) for name, value in headers]
         content = body if body is None or isinstance(body, bytes) else _chunks(body)
         request = pool.build_request(
-            method, url, headers=headers, content=content, timeout=self._timeout
+            method, url, headers=encoded, content=content, timeout=self._timeout
         )
         request.url = _Verbatim(url)
-        started = time.monotonic()
+        self._started = time.monotonic()
         response = pool.send(request, stream=True)
         if self._trace:
-            took = (time.monotonic() - started) * 1000
+            took = (time.monotonic() - self._started) * 1000
             self._trace(f"{method} {url} {phrase(response.status_code)} in {took:.0f} milliseconds")
         return response
 

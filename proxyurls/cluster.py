@@ -30,7 +30,7 @@ class Cluster:
 
     Args:
         config: where and as whom; see `load_config`.
-        timeout: seconds to wait for each read or write; None waits forever, as kubectl does.
+        timeout: seconds that a request may take; None waits forever, as kubectl does.
         trace: called with a line for each request.
 
     >>> with Cluster(load_config()) as cluster:  # doctest: +SKIP

@@ -81,7 +81,7 @@ def _get(
         connection.putheader("Host", url.netloc)
         connection.putheader("Accept", "application/json")
         for name, value in headers:
-            connection.putheader(name, value)
+            connection.putheader(name, value.encode())  # as Go: UTF-8
         connection.endheaders()
         answer = connection.getresponse()
         return answer.status, answer.read(), answer.headers.get("Retry-After", "")

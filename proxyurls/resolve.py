@@ -103,7 +103,8 @@ def resolve_pod(
     label = f"pod {name!r} in namespace {where!r}"
     if port is None or isinstance(port, int) or port.isdigit():
         number = None if port is None else check_port("pod", port)
-        return Resolved(pod(name, where, port=number, scheme=scheme), f"{label}, port as given")
+        how = "its default port" if number is None else "port as given"
+        return Resolved(pod(name, where, port=number, scheme=scheme), f"{label}, {how}")
     if port not in named:
         has = ", ".join(f"{key} ({each['containerPort']})" for key, each in named.items()) or "none"
         raise ServiceNotFound(f"{label} has no port named {port!r}; its ports: {has}")

@@ -159,7 +159,7 @@ _PROXY_REMEDIES = {
         "the pod has no address yet, or one that is never proxied to (loopback, link-local)"
     ),
     "no service port": "`proxyurls services` lists its ports",
-    "does not look like a TLS handshake": "the app speaks plain http: leave https: out",
+    "does not look like a TLS handshake": "the app speaks http there: type http:NAME:PORT",
     "malformed HTTP response": "the app seems to speak https: type https:NAME:PORT",
     "connection reset by peer": "the app may speak https (type https:NAME:PORT), or no HTTP",
     "trying to reach service: EOF": "the app may speak https (type https:NAME:PORT), or no HTTP",
@@ -207,6 +207,7 @@ def connection_error(
         kinds = kinds.replace("TimeoutError", "ReadTimeout")
     if "CERTIFICATE_VERIFY_FAILED" in text:
         why = text.partition("certificate verify failed: ")[2].rpartition(" (_ssl")[0] or text
+        why = why.rstrip(".")
         remedy = "check certificate-authority or --tls-server-name (see `proxyurls config`)"
         return ConnectionFailed(f"the certificate of {server} is not trusted: {why}; {remedy}")
     head = f"can't reach {server}"

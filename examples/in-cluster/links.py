@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-from proxyurls import Cluster, ClusterError, load_config, parse_url
+from proxyurls import Cluster, ProxyURLsError, load_config, parse_url
 
 
 def links(cluster: Cluster, server: str) -> list[str]:
@@ -32,7 +32,7 @@ def main() -> None:
         while True:
             try:
                 found = links(cluster, server)
-            except ClusterError as error:  # one line that says what is wrong
+            except ProxyURLsError as error:  # one line that says what is wrong
                 if not period:
                     sys.exit(f"error: {error}")
                 print(error, file=sys.stderr, flush=True)

@@ -66,8 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _flush()
     except KeyboardInterrupt:
         console.drop_stdout()
-        if sys.stderr is not None:
-            print(file=sys.stderr)
+        if sys.stderr is not None and sys.stderr.isatty():
+            print(file=sys.stderr)  # behind the ^C
         return _INTERRUPTED
     except BrokenPipeError:
         console.drop_stdout()

@@ -40,7 +40,10 @@ def wants_colour(stream: object) -> bool:
     """Whether colour and progress belong on a stream: a terminal, and no NO_COLOR."""
     isatty = getattr(stream, "isatty", None)
     return bool(
-        isatty and isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        isatty
+        and isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM", "any") not in ("", "dumb")
     )
 
 

@@ -50,7 +50,7 @@ def download(name: str) -> Iterator[Download]:
         raise UsageError(f"--save {name!r} is no file's name; type one")
     path = Path(name).resolve()  # a link stays, and its file is replaced
     direct = path.exists() and not path.is_file()
-    part = path if direct else path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path if direct else path.with_name(f".{path.name[:100]}.{os.getpid()}.part")
     try:
         file = part.open("wb" if direct else "xb")
     except OSError as error:

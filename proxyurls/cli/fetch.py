@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import sys
@@ -15,7 +16,6 @@ from proxyurls.cli.url import add_query, compare_servers, look_up, pair
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator
     from typing import BinaryIO
 
@@ -39,8 +39,9 @@ def add_arguments(parser: Parser) -> None:
     """Add TARGET, SUFFIX and the request's own options."""
     parser.description = (
         "Request TARGET and print what it answers. A service is looked up for its scheme and\n"
-        "port where TARGET names neither. The exit code is 1 from status 400 on; the body is\n"
-        "printed all the same."
+        "port where TARGET names neither; for GET and HEAD also by its display name, by a part of\n"
+        "its name, and in other namespaces, if none has that name in this one. The exit code is 1\n"
+        "from status 400 on; the body is printed all the same."
     )
     parser.epilog = examples(
         "%(prog)s elasticsearch-logging.kube-system '_cluster/health?pretty=true'",
@@ -69,6 +70,7 @@ def add_arguments(parser: Parser) -> None:
         "-d",
         "--data",
         metavar="TEXT",
+        action=_Once,
         help="the body: text, @FILE as it is, or @- for stdin",
     )
     parser.add_argument(
@@ -102,7 +104,8 @@ def run(args: argparse.Namespace) -> int:
         response = stack.enter_context(
             cluster.client.stream(method, path, headers=headers, body=body)
         )
-        return _Answer(response, who, config.server).receive(target, head=args.include)
+        answer = _Answer(response, cluster.client.limited(response.iter_raw()), who, config.server)
+        return answer.receive(target, head=args.include)
 
 
 def _typed(args: argparse.Namespace) -> TargetText | None:
@@ -129,7 +132,7 @@ def _locate(
     cluster: Cluster, typed: TargetText | None, args: argparse.Namespace, method: str
 ) -> tuple[str, str]:
     """Which app will answer, in words ("" for the API itself), and the path to ask."""
-    from proxyurls.suffix import alterations, with_query
+    from proxyurls.suffix import alterations, received, with_query
 
     pairs = [pair(item) for item in args.query]
     if typed is None:
@@ -142,7 +145,7 @@ def _locate(
     target = _resolve(cluster, typed, method, verbose=args.verbosity > 0)
     for change in alterations(suffix):
         if change.kind != "fragment":
-            say("note", f"the app gets {change.after!r}: {change.reason}")
+            say("note", f"the app gets {received(suffix)!r}: {change.reason}")
     return _name(target), target.path(suffix)
 
 
@@ -198,7 +201,8 @@ def _resolve(cluster: Cluster, typed: TargetText, method: str, *, verbose: bool)
 
 
 def _method(args: argparse.Namespace) -> str:
-    method: str = args.request or ("POST" if args.data is not None else "GET")
+    default = "GET" if args.data is None else "POST"
+    method: str = default if args.request is None else args.request
     if not _TOKEN.fullmatch(method):
         raise UsageError(f"-X {method!r} is no HTTP method; type GET, POST, PUT, PATCH or DELETE")
     return method.upper()
@@ -209,6 +213,8 @@ def _headers(args: argparse.Namespace) -> list[tuple[str, str]]:
     for text in args.header:
         name, colon, value = text.partition(":")
         value = value.strip()
+        if colon and not name:
+            raise UsageError("-H has no name before the colon; type 'NAME: VALUE'")
         if not colon or not _TOKEN.fullmatch(name):
             raise UsageError(f"-H {name!r} is no header; type 'NAME: VALUE'")
         if not _HEADER_VALUE.fullmatch(value):
@@ -260,13 +266,32 @@ def _size(descriptor: int) -> int | None:
     return max(info.st_size - os.lseek(descriptor, 0, os.SEEK_CUR), 0)
 
 
+class _Once(argparse.Action):
+    """An option of which a second one would silently take the first one's place."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,  # noqa: ARG002  (argparse's signature)
+        namespace: argparse.Namespace,
+        values: object,
+        option: str | None = None,
+    ) -> None:
+        """Keep the value, or refuse a second one."""
+        if getattr(namespace, self.dest) is not None:
+            raise UsageError(f"{option} stands twice; join the texts, as in -d 'a=1&b=2'")
+        setattr(namespace, self.dest, values)
+
+
 class _Answer:
     """An answer and who gave it."""
 
-    def __init__(self, response: httpx.Response, who: str, server: str) -> None:
+    def __init__(
+        self, response: httpx.Response, body: Iterator[bytes], who: str, server: str
+    ) -> None:
         from proxyurls.cli.progress import Transfer
 
         self.response = response
+        self.body = body
         self.who = who
         self.server = server
         length = response.headers.get("Content-Length", "")
@@ -321,9 +346,13 @@ class _Answer:
         from proxyurls.errors import ConnectionFailed
 
         try:
-            for chunk in self.response.iter_raw():
+            for chunk in self.body:
                 self.transfer.add(len(chunk))
                 yield chunk
+        except httpx.ReadTimeout as error:
+            raise ConnectionFailed(
+                f"the time limit is over after {self.transfer.counts()}; raise --request-timeout"
+            ) from error
         except httpx.TransportError as error:
             raise ConnectionFailed(
                 f"the answer broke off after {self.transfer.counts()}; what came is not whole"

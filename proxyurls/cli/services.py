@@ -200,7 +200,12 @@ def _cells(record: ServiceRecord, *, wide: bool) -> Iterator[str]:
     yield record.namespace
     other = record.display_name != record.name
     yield f"{record.name} ({record.display_name})" if other else record.name
-    ports = [f"{port.name}:{port.port}" if port.name else str(port.port) for port in record.ports]
+    ports = [
+        (f"{port.name}:" if port.name else "")
+        + str(port.port)
+        + (f"/{port.protocol}" if port.protocol != "TCP" else "")
+        for port in record.ports
+    ]
     yield ",".join(ports) or _EMPTY_CELL
     yield record.url or _EMPTY_CELL
     if wide:

@@ -136,6 +136,7 @@ def parse_link(text: str) -> tuple[ProxyURL, str | None]:
     Raises:
         InvalidInput: it is neither, or of something that can't exist.
     """
+    text = text.strip()
     if text.startswith("api/v1/"):
         text = f"/{text}"
     scheme = re.match(_HOST, text)
@@ -144,7 +145,7 @@ def parse_link(text: str) -> tuple[ProxyURL, str | None]:
         return parse_url(text), None
     except InvalidURL:
         path = re.split(r"[?#]", text[scheme.end() :] if scheme else text)[0]
-        if not scheme or "@" in host or ("/api/v1/" in path and ".svc" not in host):
+        if not scheme or "@" in host or (re.search(r"/apis?/", path) and ".svc" not in host):
             raise
     if host == "localhost" or re.fullmatch(r"\[.*|[0-9.]+", host):
         raise InvalidURL(
@@ -200,6 +201,13 @@ def _parse_words(text: str, *, resolves: bool) -> TargetText:
     name, port, scheme = split_segment(rest)
     if name in ("http", "https") and rest.count(":") == 1:
         raise _scheme_refusal(text, prefix, name, port)
+    if kind == "service" and "." in port and "." not in name:
+        number, _, where = port.partition(".")
+        raise InvalidTarget(
+            f"invalid TARGET {text!r}: the port stands behind the namespace; "
+            f"did you mean {f'{prefix}{name}.{where}:{number}'!r}?",
+            text=text,
+        )
     namespace = None
     if kind == "service" and "." in name:
         name, namespace = _split_dots(text, name, port, scheme)

@@ -71,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     if args.query:
         suffix = with_query(suffix, [pair(item) for item in args.query])
     base = args.via or (_checked(args.server) if args.server else None)
+    if args.via and "://" not in args.via:
+        base = f"http://{args.via}"  # a kubectl proxy speaks nothing else
     config = _config(args, text)
     target = _target(args, text, config)
     path = target.path(suffix)

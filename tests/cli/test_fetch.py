@@ -312,4 +312,5 @@ def test_alterations_are_told(fetch: Fetch, suffix: str, note: str) -> None:
     printed = fetch("web.shop", suffix)
     assert printed.echo.target == "/a/b"
     assert printed.err.startswith(f"note: {note}")
+    assert fetch("web.shop", "/a?").err.startswith("note: the app gets '/a': the apiserver drops")
     assert fetch("web.shop", "/a#b").err == ""  # as any client does

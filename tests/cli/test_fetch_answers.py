@@ -122,7 +122,7 @@ def test_app_is_named(fetch: Fetch, target: str, who: str) -> None:
         (
             "https:web.desk:",
             "500 Internal Server Error: error trying to reach service: tls: first record ",
-            "the app speaks plain http: leave https: out",
+            "the app speaks http there: type http:NAME:PORT",
         ),
         (
             "http:secure.desk:",
@@ -257,6 +257,18 @@ def test_time_limit(fetch: Fetch, shop: Shop) -> None:
     assert "within the time limit" in printed.error
     assert shop.apiserver.server in printed.error
     assert fetch("web.desk", "/-/slow/1", "--request-timeout", "0").out == b"at last"
+
+
+def test_time_limit_of_the_whole(fetch: Fetch) -> None:
+    """As with kubectl, it also ends an answer that goes on and on."""
+    started = time.monotonic()
+    printed = fetch("web.desk", "/-/sse/100", "--request-timeout", "1s")
+    assert time.monotonic() - started < 4
+    assert printed.code == 1
+    assert printed.out.startswith(b"data: ")
+    error = printed.err.splitlines()[-1]
+    assert error.startswith("error: the time limit is over after ")
+    assert error.endswith(" bytes; raise --request-timeout")
 
 
 def test_no_server(fetch: Fetch) -> None:

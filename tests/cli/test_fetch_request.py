@@ -71,7 +71,7 @@ def test_headers_of_its_own(fetch: Fetch) -> None:
     [
         ("X-A", "-H 'X-A' is no header; type 'NAME: VALUE'"),
         ("X A: b", "-H 'X A' is no header; type 'NAME: VALUE'"),
-        (": b", "-H '' is no header; type 'NAME: VALUE'"),
+        (": b", "-H has no name before the colon; type 'NAME: VALUE'"),
         ("X-A: ü", "the value of -H 'X-A' is not plain ASCII text; encode it"),
         ("X-A: a\r\nX-B: c", "the value of -H 'X-A' is not plain ASCII text; encode it"),
     ],
@@ -188,6 +188,8 @@ def test_data_from_a_file_as_stdin(shop: Shop, tmp_path: Path) -> None:
         (["--raw", "/a\nb"], "--raw '/a\\nb' is no path of the API"),
         (["--raw", "/api#x"], "--raw '/api#x' "),
         (["--raw"], "option --raw needs a value"),
+        (["web", "-X", ""], "-X '' is no HTTP method"),
+        (["web", "-d", "a=1", "-d", "b=2"], "-d stands twice; join the texts"),
     ],
 )
 def test_wrong_usage(fetch: Fetch, argv: list[str], reason: str) -> None:

@@ -93,7 +93,7 @@ class TestFormats:
             [HERE, "alias", "-", "-"],
             [HERE, "bare", "-", "-"],
             [
-                *(HERE, "dns", "(NameServer)", "dns:53,dns-tcp:53"),
+                *(HERE, "dns", "(NameServer)", "dns:53/UDP,dns-tcp:53"),
                 f"{root}/{HERE}/services/dns:dns-tcp/proxy/",
             ],
             [HERE, "lb", "443", f"{root}/{HERE}/services/https:lb:443/proxy/"],

@@ -190,6 +190,8 @@ def test_namespace_conflicts(text: str, given: str, message: str) -> None:
         ("[::1]:80", "an address can't stand in a proxy URL"),
         ("fe80::1", "an address can't stand in a proxy URL"),
         ("web.", "the namespace name is empty"),
+        ("kube-dns:metrics.kube-system", "did you mean 'kube-dns.kube-system:metrics'?"),
+        ("svc/web:80.prod", "did you mean 'svc/web.prod:80'?"),
         (".prod", "the service name is empty"),
         ("http://localhost:3000/", "'localhost' is no service"),
         ("http://127.0.0.1:3000/", "is no service"),

@@ -88,6 +88,13 @@ def test_pasted_url_of_another_cluster(run: Run, kubeconfig: Path) -> None:
     assert run("url", f"{K8S}:443".replace(":6443:443", "/api/v1/nodes/n/proxy/")).code == 0
 
 
+def test_via_is_a_kubectl_proxy(run: Run) -> None:
+    """Which speaks plain http, so that needs not be typed."""
+    result = run("url", "web.shop:80", "--via", "localhost:8001")
+    root = "http://localhost:8001/api/v1/namespaces/shop/services/web:80/proxy/"
+    assert (result.code, result.out) == (0, root + "\n")
+
+
 def test_removed_form(run: Run) -> None:
     """The form that Kubernetes 1.10 removed is answered with today's, and said to be."""
     result = run("url", "/api/v1/proxy/namespaces/a/services/web/x", "--path")
@@ -107,7 +114,7 @@ def test_removed_form(run: Run) -> None:
         (["/api/v1/nodes/n/proxy/x", "/y"], "drop SUFFIX"),
         (["web", "-s", "ftp://x"], "scheme"),
         (["web", "-s", "https://x?y"], "no query"),
-        (["web", "--via", "localhost:8001"], "did you mean 'https://localhost:8001'?"),
+        (["web", "--via", "localhost:8001?x"], "no query"),
         (["web", "-n", ""], "leave it out for the default"),
     ],
 )

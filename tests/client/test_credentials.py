@@ -13,7 +13,8 @@ import pytest
 from discovery.servers import Answer, Loopback, Tunnels
 
 from proxyurls.client import APIClient
-from proxyurls.errors import APIStatusError, CredentialError
+from proxyurls.config import load_config
+from proxyurls.errors import APIStatusError, CredentialError, InvalidURL
 
 from .asking import SECRET, Authority, always, by_client
 
@@ -188,3 +189,19 @@ class TestRenewal:
         }
         with pytest.raises(CredentialError, match="exec plugin /bin/false failed"):
             ask(real(user={"exec": exec_}), self.PATH)
+
+
+def test_names_beyond_ascii(apiserver: APIServer, ask: Ask) -> None:
+    """Headers are UTF-8, as kubectl sends them: RBAC knows the impersonated user by that name."""
+    config = load_config(apiserver.kubeconfig, context="admin", as_user="bøb", as_groups=["grün"])
+    with pytest.raises(APIStatusError) as refused:
+        ask(config, "/api/v1/services")
+    assert 'User "bøb" cannot list' in refused.value.detail
+
+
+def test_a_url_that_is_too_long(configure: Configure) -> None:
+    """Httpx has a limit, and its error is not let through."""
+    with always() as server, APIClient(configure(server.url)) as client:
+        with pytest.raises(InvalidURL, match="the URL has 70001 characters, too many to send"):
+            client.get_json("/" + "a" * 70_000)
+        assert server.requests == []
