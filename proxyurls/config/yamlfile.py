@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # `!!bool x` is a KeyError, `!!int ''` an IndexError, `!!timestamp x` an AttributeError,
 # 2001-99-99 a ValueError.
 _CONSTRUCTOR_ERRORS = (ValueError, LookupError, AttributeError, TypeError, RecursionError)
+# A parser's words that quote punctuation at most: "did not find expected ',' or ']'".
+_HARMLESS = re.compile(r"""(?:[^'"]|'[^\w'"]{1,2}'|'<[a-z ]+>')*""")
 
 
 def read_yaml(path: str, *, name: str) -> Any:
@@ -88,4 +90,6 @@ def _explain(exc: Exception, text: str) -> tuple[str, str]:
     else:
         where = ""
     problem = getattr(exc, "problem", None) or getattr(exc, "reason", None) or "unreadable"
-    return where, re.sub(r"""\s*(['"]).*\1""", "", problem, flags=re.DOTALL)
+    if not _HARMLESS.fullmatch(problem):
+        problem = re.sub(r"""\s*(['"]).*\1""", "", problem, flags=re.DOTALL)
+    return where, problem
