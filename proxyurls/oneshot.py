@@ -28,7 +28,7 @@ def get_json(config: Config, path: str, *, timeout: float | None = None) -> dict
     Args:
         config: where and as whom.
         path: an absolute, encoded path with its query, below the server's own path.
-        timeout: seconds to wait for each read or write; None waits forever, as kubectl does.
+        timeout: seconds to wait for the connection and for each read; None waits for ever.
 
     Raises:
         ConnectionFailed: no answer came.

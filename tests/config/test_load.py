@@ -301,7 +301,7 @@ def test_credentials_go_to_https_or_loopback_alone(load: Load) -> None:
         assert len(config.warnings) == 1
         assert config.warnings[0].startswith("credentials withheld: http://h")
         assert "s3cret" not in config.warnings[0]
-    # Our exception to kubectl's rule (SPEC, section 4): the clear stays on this machine.
+    # Our exception to kubectl's rule: the clear stays on this machine.
     for server in ("http://localhost:8001", "http://127.0.0.1:8001", "localhost:8001"):
         config = load(one_context(server=server))
         assert config.credentials().headers() == [("Authorization", "Bearer t0ken")]
