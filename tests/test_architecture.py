@@ -53,6 +53,7 @@ THIRD_PARTY = {
     "yaml": {"config.yamlfile", "cli.services"},
     "httpx": {"client", "transport", "cli", "testing"},
     "aiohttp": {"gateway", "testing"},
+    "multidict": {"gateway", "testing"},  # aiohttp's headers
     "tabulate": {"cli"},
     "argcomplete": {"cli"},
     "trustme": {"testing"},

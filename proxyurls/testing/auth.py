@@ -1,0 +1,195 @@
+"""Who is asking, and what they may: tokens, client certificates, and RBAC.
+
+RBAC sees the whole segment as the resource's name. Source: k8s.io/kubernetes,
+plugin/pkg/auth/authorizer/rbac.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from proxyurls.testing import resources
+from proxyurls.testing.refusal import Object, Refusal, not_found, unauthorized
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from proxyurls.testing.store import Store
+
+RBAC = "rbac.authorization.k8s.io"
+MASTERS, AUTHENTICATED = "system:masters", "system:authenticated"
+_OPEN = ("/version", "/healthz", "/readyz", "/livez")
+
+
+class User(NamedTuple):
+    """Somebody who asks."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+
+
+ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
+
+
+class Act(NamedTuple):
+    """What somebody wants to do: with a resource, or (with ``path``) with anything else."""
+
+    verb: str
+    group: str = ""
+    resource: str = ""
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+    path: str = ""
+
+    @property
+    def full(self) -> str:
+        """The resource as rules name it."""
+        return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
+
+
+def account(namespace: str, name: str) -> User:
+    """The user that a service account is."""
+    groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED)
+    return User(f"system:serviceaccount:{namespace}:{name}", groups)
+
+
+def authenticate(
+    headers: Mapping[str, str], certificate: Mapping[str, Any] | None, tokens: Mapping[str, User]
+) -> User:
+    """The user of a request: a client certificate counts before a token.
+
+    Raises:
+        Refusal: there's a token that nobody has.
+    """
+    if certificate:
+        subject = [pair for names in certificate.get("subject", ()) for pair in names]
+        names = [value for key, value in subject if key == "commonName"]
+        groups = [value for key, value in subject if key == "organizationName"]
+        if names:
+            return User(names[0], (*groups, AUTHENTICATED))
+    scheme, _, token = headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        return ANONYMOUS
+    user = tokens.get(token.strip())
+    if user is None:
+        raise unauthorized()
+    return user
+
+
+def impersonate(user: User, headers: Mapping[str, Any], store: Store) -> User:
+    """The user that Impersonate-User and Impersonate-Group ask for, else the same.
+
+    Raises:
+        Refusal: the one who asks may not.
+    """
+    name = headers.get("Impersonate-User")
+    if not name:
+        return user
+    groups = tuple(headers.getall("Impersonate-Group", ()))  # type: ignore[attr-defined]
+    for plural, wanted in (("users", (name,)), ("groups", groups)):
+        for one in wanted:
+            check(user, Act("impersonate", resource=plural, name=one), store)
+    return User(name, tuple(dict.fromkeys((*groups, AUTHENTICATED))))
+
+
+def check(user: User, act: Act, store: Store) -> None:
+    """Let it pass, or not.
+
+    Raises:
+        Refusal: the user may not.
+    """
+    if may(user, act, store):
+        return
+    if act.path:
+        message = f'forbidden: User "{user.name}" cannot {act.verb} path "{act.path}"'
+        raise Refusal(403, "Forbidden", message, details={})
+    named = f'{act.resource} "{act.name}"' if act.name else act.resource
+    if act.group:
+        named = f"{act.resource}.{act.group}" + (f' "{act.name}"' if act.name else "")
+    scope = f'in the namespace "{act.namespace}"' if act.namespace else "at the cluster scope"
+    message = (
+        f'{named} is forbidden: User "{user.name}" cannot {act.verb} resource "{act.full}" '
+        f'in API group "{act.group}" {scope}'
+    )
+    details = {"kind": act.resource} | ({"name": act.name} if act.name else {})
+    raise Refusal(403, "Forbidden", message, details=details)
+
+
+def may(user: User, act: Act, store: Store) -> bool:
+    """Whether a user may do something."""
+    if MASTERS in user.groups:
+        return True
+    if act.path:
+        known = AUTHENTICATED in user.groups and act.path.split("/")[1] in ("api", "apis")
+        return act.verb == "get" and (act.path.startswith(_OPEN) or known)
+    if act.resource == resources.REVIEWS[0]:
+        return AUTHENTICATED in user.groups
+    return any(_covers(rule, act) for rule in _rules(user, act.namespace, store))
+
+
+def _rules(user: User, namespace: str, store: Store) -> Iterable[Object]:
+    """The rules that hold for a user, everywhere or in the namespace."""
+    bindings = [("clusterrolebindings", "")]
+    if namespace:
+        bindings.append(("rolebindings", namespace))
+    for plural, scope in bindings:
+        resource = _rbac(plural)
+        for binding in store.at(resource, scope, store.revision):
+            if any(_is(user, subject, scope) for subject in binding.get("subjects") or ()):
+                ref = binding["roleRef"]
+                role = _rbac("roles" if ref["kind"] == "Role" else "clusterroles")
+                try:
+                    found = store.get(role, scope if role.namespaced else "", ref["name"])
+                except Refusal:
+                    continue
+                yield from found.get("rules") or ()
+
+
+def _rbac(plural: str) -> resources.Resource:
+    found = resources.find(RBAC, "v1", plural)
+    if found is None:
+        raise not_found(plural, "")
+    return found
+
+
+def _is(user: User, subject: Object, namespace: str) -> bool:
+    name = subject["name"]
+    if subject["kind"] == "Group":
+        return name in user.groups
+    if subject["kind"] == "ServiceAccount":
+        return user.name == account(subject.get("namespace") or namespace, name).name
+    return bool(name == user.name)
+
+
+def _covers(rule: Object, act: Act) -> bool:
+    names = rule.get("resourceNames")
+    wanted = {act.full, "*"}
+    if act.subresource:
+        wanted.add(f"*/{act.subresource}")
+    return (
+        not {"*", act.verb}.isdisjoint(rule.get("verbs") or ())
+        and not {"*", act.group}.isdisjoint(rule.get("apiGroups") or ())
+        and not wanted.isdisjoint(rule.get("resources") or ())
+        and (not names or act.name in names)
+    )
+
+
+def granted(
+    name: str,
+    kind: str,
+    user: str,
+    verbs: Sequence[str],
+    resources: Sequence[str],
+    names: Sequence[str],
+) -> tuple[Object, Object]:
+    """A role (or cluster role) with one rule on the core group, and its binding to one user."""
+    rule: Object = {"apiGroups": [""], "verbs": list(verbs), "resources": list(resources)}
+    rule["resourceNames"] = list(names)
+    role = {"metadata": {"name": name}, "rules": [rule]}
+    binding = {
+        "metadata": {"name": name},
+        "subjects": [{"apiGroup": RBAC, "kind": "User", "name": user}],
+        "roleRef": {"apiGroup": RBAC, "kind": kind, "name": name},
+    }
+    return role, binding

@@ -1,0 +1,93 @@
+"""The apiserver's own refusals, each a Status object.
+
+Source: k8s.io/apimachinery, pkg/api/errors/errors.go.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Object = dict[str, Any]
+
+
+class Refusal(Exception):
+    """What the apiserver answers instead: its status, its reason and its words."""
+
+    def __init__(
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        *,
+        details: Object | None = None,
+        token: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.details = details
+        self.token = token
+
+    def status(self) -> Object:
+        """The Status object."""
+        made: Object = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {"continue": self.token} if self.token else {},
+            "status": "Failure",
+            "message": self.message,
+        }
+        if self.reason:
+            made["reason"] = self.reason
+        if self.details is not None:
+            made["details"] = self.details
+        return {**made, "code": self.code}
+
+
+def not_found(resource: str, name: str) -> Refusal:
+    """No such object; ``resource`` has its group behind a dot, unless it's the core's."""
+    details = {"name": name, "kind": resource}
+    plural, _, group = resource.partition(".")
+    if group:
+        details = {"name": name, "group": group, "kind": plural}
+    return Refusal(404, "NotFound", f'{resource} "{name}" not found', details=details)
+
+
+def exists(resource: str, name: str) -> Refusal:
+    """There is one already."""
+    details = {"name": name, "kind": resource.partition(".")[0]}
+    message = f'{resource} "{name}" already exists'
+    return Refusal(409, "AlreadyExists", message, details=details)
+
+
+def unknown_path() -> Refusal:
+    """The API has no such path."""
+    message = "the server could not find the requested resource"
+    return Refusal(404, "NotFound", message, details={})
+
+
+def wrong_method() -> Refusal:
+    """The path has no such method."""
+    message = "the server does not allow this method on the requested resource"
+    return Refusal(405, "MethodNotAllowed", message, details={})
+
+
+def bad_request(message: str) -> Refusal:
+    """The request makes no sense."""
+    return Refusal(400, "BadRequest", message)
+
+
+def unavailable(message: str) -> Refusal:
+    """Nothing stands behind the target."""
+    return Refusal(503, "ServiceUnavailable", message)
+
+
+def unauthorized() -> Refusal:
+    """A credential that nobody knows."""
+    return Refusal(401, "Unauthorized", "Unauthorized")
+
+
+def unreachable(error: str) -> Refusal:
+    """The upstream gave no answer; ``error`` is what Go says of it."""
+    return Refusal(500, "", f"error trying to reach service: {error}")

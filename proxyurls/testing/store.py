@@ -1,0 +1,165 @@
+"""The objects of the fake cluster, with their whole history: etcd's part in it."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import uuid
+from bisect import bisect_right
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, NamedTuple
+
+from proxyurls.testing.refusal import Object, exists, not_found
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proxyurls.testing.resources import Resource
+
+Key = tuple[str, str, str]  # the qualified resource, the namespace or "", the name
+
+
+class Change(NamedTuple):
+    """Something that happened to an object."""
+
+    revision: int
+    type: str  # ADDED, MODIFIED or DELETED
+    key: Key
+    content: Object
+
+
+class Store:
+    """Objects by resource, namespace and name. Any thread may use it.
+
+    Nothing that is stored is changed ever again, so that a list can be of a past moment.
+    """
+
+    def __init__(self) -> None:
+        self.revision = 1
+        self.oldest = 0  # revisions before this one are forgotten
+        self.listeners: list[Callable[[], None]] = []
+        self._lock = threading.RLock()
+        self._history: dict[Key, list[tuple[int, Object | None]]] = {}
+        self._changes: list[Change] = []
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Object:
+        """One object.
+
+        Raises:
+            Refusal: it isn't there.
+        """
+        with self._lock:
+            history = self._history.get((resource.qualified, namespace, name))
+            found = history[-1][1] if history else None
+        if found is None:
+            raise not_found(resource.qualified, name)
+        return found
+
+    def create(self, resource: Resource, namespace: str, content: Object) -> Object:
+        """Store a new object, with the metadata that a server adds.
+
+        Raises:
+            Refusal: there is one of that name.
+        """
+        made = copy.deepcopy(content)
+        metadata = _without_nones(made.setdefault("metadata", {}))
+        name = metadata["name"]
+        if resource.namespaced:
+            metadata["namespace"] = namespace
+        metadata["uid"] = str(uuid.uuid4())
+        now = datetime.now(timezone.utc)
+        metadata["creationTimestamp"] = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        made["metadata"] = metadata
+        key = (resource.qualified, namespace, name)
+        with self._lock:
+            history = self._history.get(key)
+            if history and history[-1][1] is not None:
+                raise exists(resource.qualified, name)
+            return self._put("ADDED", key, made)
+
+    def patch(self, resource: Resource, namespace: str, name: str, changes: Object) -> Object:
+        """Merge changes into an object (RFC 7396).
+
+        Raises:
+            Refusal: it isn't there.
+        """
+        with self._lock:
+            old = self.get(resource, namespace, name)
+            new = copy.deepcopy(merged(old, changes))
+            new["metadata"] = {**new["metadata"], "name": name}
+            return self._put("MODIFIED", (resource.qualified, namespace, name), new)
+
+    def delete(self, resource: Resource, namespace: str, name: str) -> Object:
+        """Forget an object.
+
+        Raises:
+            Refusal: it isn't there.
+        """
+        with self._lock:
+            old = self.get(resource, namespace, name)
+            key = (resource.qualified, namespace, name)
+            self._put("DELETED", key, copy.deepcopy(old))
+            return old
+
+    def _put(self, kind: str, key: Key, content: Object) -> Object:
+        self.revision += 1
+        content["metadata"]["resourceVersion"] = str(self.revision)
+        stored = None if kind == "DELETED" else content
+        self._history.setdefault(key, []).append((self.revision, stored))
+        self._changes.append(Change(self.revision, kind, key, content))
+        for listener in self.listeners:
+            listener()
+        return content
+
+    def at(self, resource: Resource, namespace: str | None, revision: int) -> list[Object]:
+        """The objects of a past or present moment, in order; of all namespaces with None."""
+        found = []
+        with self._lock:
+            for key in sorted(self._history):
+                if key[0] != resource.qualified or namespace not in (None, key[1]):
+                    continue
+                history = self._history[key]
+                place = bisect_right(history, revision, key=lambda entry: entry[0])
+                content = history[place - 1][1] if place else None
+                if content is not None:
+                    found.append(content)
+        return found
+
+    def since(self, resource: Resource, namespace: str | None, revision: int) -> list[Change]:
+        """What happened after a moment."""
+        with self._lock:
+            start = bisect_right(self._changes, revision, key=lambda change: change.revision)
+            return [
+                change
+                for change in self._changes[start:]
+                if change.key[0] == resource.qualified and namespace in (None, change.key[1])
+            ]
+
+    def compact(self) -> None:
+        """Forget the past: what needs a moment before this one has expired."""
+        with self._lock:
+            self.oldest = self.revision
+            self._changes.clear()
+            for key, history in list(self._history.items()):
+                if history[-1][1] is None:
+                    del self._history[key]
+                else:
+                    self._history[key] = history[-1:]
+
+
+def merged(old: Object, changes: Object) -> Object:
+    """A JSON merge patch, applied."""
+    new = dict(old)
+    for key, value in changes.items():
+        if value is None:
+            new.pop(key, None)
+        elif isinstance(value, dict):
+            before = new.get(key)
+            new[key] = merged(before if isinstance(before, dict) else {}, value)
+        else:
+            new[key] = value
+    return new
+
+
+def _without_nones(content: Object) -> Object:
+    return {key: value for key, value in content.items() if value is not None}
