@@ -1,0 +1,115 @@
+"""What aiohttp's server has to be told: Go's own 400, no Server header, other protocols."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from aiohttp import web
+from aiohttp.http import SERVER_SOFTWARE
+from multidict import CIMultiDict
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+LIMIT = 1 << 20  # of a line and of a header, as Go has it
+
+
+class Incoming(web.BaseRequest):
+    """A request whose answer does not say what wrote it."""
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        if response.headers.get("Server") == SERVER_SOFTWARE:
+            del response.headers["Server"]
+
+
+class Nothing(web.StreamResponse):
+    """No answer, as the handler has written one by itself, or has hung up."""
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Write nothing."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Write nothing."""
+
+
+def plain(status: int, text: str) -> web.Response:
+    """Go's own short answer."""
+    headers = CIMultiDict({"Content-Type": "text/plain; charset=utf-8"})
+    return web.Response(status=status, body=text.encode(), headers=headers)
+
+
+class Protocol(web.RequestHandler):
+    """One connection of a client."""
+
+    tunnel: Callable[[bytes], None] | None = None  # takes what comes, where HTTP has ended
+    fresh = True  # the next thing to come is a request
+    target: str | None = None  # the request's own target, where aiohttp got another one
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Be ready to tell when it ends."""
+        self.lost = asyncio.Event()
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Tell that it has ended."""
+        self.lost.set()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what comes, in whatever protocol."""
+        if self.tunnel is not None:
+            self.tunnel(data)
+            return
+        if self.fresh:
+            self.fresh = False
+            data = self._readable(data)
+        super().data_received(data)
+
+    def _readable(self, data: bytes) -> bytes:
+        """A request that aiohttp can read, where it can't read what Go can."""
+        if data.startswith(b"CONNECT /"):  # both methods are refused alike
+            data = data.replace(b"CONNECT", b"TRACE", 1)
+        line, end, rest = data.partition(b"\r\n")
+        parts = line.split(b" ")
+        if line.isascii() or len(parts) != 3:
+            return data
+        self.target = parts[1].decode("utf-8", "surrogateescape")
+        return b" ".join((parts[0], quote(parts[1], safe="/?%").encode(), parts[2])) + end + rest
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer as Go's net/http does to what it can't read."""
+        if status != 400:
+            return super().handle_error(request, status, exc, message)
+        answer = plain(400, "400 Bad Request")
+        answer.force_close()
+        return answer
+
+
+class Server(web.Server):
+    """aiohttp's server of such requests."""
+
+    def __init__(self, handler: Callable[[Any], Awaitable[web.StreamResponse]]) -> None:
+        super().__init__(handler, request_factory=self._incoming)
+        self._options: dict[str, Any] = {
+            "max_line_size": LIMIT,
+            "max_field_size": LIMIT,
+            "access_log": None,
+        }
+        self._own_loop = asyncio.get_running_loop()
+
+    def _incoming(
+        self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any
+    ) -> web.BaseRequest:
+        return Incoming(message, payload, protocol, writer, task, self._own_loop)
+
+    def __call__(self) -> web.RequestHandler:
+        """A new connection."""
+        return Protocol(self, loop=self._own_loop, **self._options)

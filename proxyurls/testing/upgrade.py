@@ -1,0 +1,109 @@
+"""Upgrades: WebSockets and whatever else leaves HTTP, as bytes that pass both ways."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from proxyurls.testing import forwarding, proxy
+from proxyurls.testing.protocol import Nothing, Protocol
+from proxyurls.testing.refusal import Refusal
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+_BUFFER = 1 << 20
+_PATIENCE = 10.0  # for an answer that is no upgrade
+
+
+async def pass_on(request: web.BaseRequest, errand: proxy.Errand) -> web.StreamResponse:
+    """Pass on a request for another protocol, and then all that follows.
+
+    Raises:
+        Refusal: the upstream gave no answer, or one that makes no sense.
+    """
+    protocol = cast("Protocol", request.protocol)
+    early: list[bytes] = []
+    protocol.tunnel = early.append
+    context = proxy.unverified() if errand.location.scheme == "https" else None
+    host, port = errand.address
+    try:
+        reader, writer = await asyncio.open_connection(host, port, ssl=context)
+    except OSError as error:
+        protocol.tunnel = None
+        raise Refusal(500, "", proxy.complaint(error, errand.location)) from None
+    try:
+        return await _exchange(request, protocol, errand, reader, writer, early=early)
+    finally:
+        writer.close()
+
+
+async def _exchange(
+    request: web.BaseRequest,
+    protocol: Protocol,
+    errand: proxy.Errand,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    *,
+    early: list[bytes],
+) -> web.StreamResponse:
+    headers = forwarding.request_headers(proxy.headers_of(request), request.remote or "", None)
+    lines = [f"{request.method} {errand.target} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape"))
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+        status = int(head.split(None, 2)[1])
+    except (asyncio.IncompleteReadError, OSError, ValueError, IndexError):
+        protocol.tunnel = None
+        raise Refusal(500, "", "unexpected EOF") from None
+    if status != 101 and status < 400:
+        protocol.tunnel = None
+        raise Refusal(500, "", f"invalid upgrade response: status code {status}")
+    transport = cast("asyncio.Transport", request.transport)
+    transport.write(head)
+    if status == 101:
+        for data in early:
+            writer.write(data)
+        protocol.tunnel = writer.write
+        await _until(protocol, reader, transport, None)
+    else:
+        await _until(protocol, reader, transport, _length(head))
+    transport.close()
+    return Nothing()
+
+
+def _length(head: bytes) -> int:
+    """How long the body of a refusal is; very long where it does not say."""
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            return int(value)
+    return 1 << 40
+
+
+async def _until(
+    protocol: Protocol,
+    reader: asyncio.StreamReader,
+    transport: asyncio.Transport,
+    length: int | None,
+) -> None:
+    """Pass on what the upstream says, until one of both has gone or the body has ended."""
+
+    async def pump() -> None:
+        left = 1 << 62 if length is None else length
+        while left > 0 and (data := await reader.read(min(left, 65536))):
+            transport.write(data)
+            left -= len(data)
+            # asyncio lets the transport's own protocol alone know when it has room
+            while transport.get_write_buffer_size() > _BUFFER:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
+    tasks = [asyncio.ensure_future(pump()), asyncio.ensure_future(protocol.lost.wait())]
+    try:
+        limit = None if length is None else _PATIENCE
+        await asyncio.wait(tasks, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
