@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .cluster import APIServer, ContainerPort, Port, Response
+from .fixtures import KINDS
 from .upstream import Arrived, Upstream, arrived
 
 if TYPE_CHECKING:
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from .fixtures import Serve
 
 NAMESPACE = "facts"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the contract against every kind of apiserver."""
+    if "apiserver" in metafunc.fixturenames:
+        metafunc.parametrize("apiserver", KINDS, indirect=True, scope="session")
 
 
 @dataclass(frozen=True)

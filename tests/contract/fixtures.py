@@ -1,7 +1,7 @@
 """Fixtures that any test folder may use: ``apiserver`` and ``serve``.
 
-``tests/conftest.py`` loads this file, so a test merely asks for ``apiserver``. It runs once
-for each kind of apiserver there is.
+``tests/conftest.py`` loads this file, so a test merely asks for ``apiserver``: the real
+one. The contract's own tests run once for each kind of apiserver there is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from . import controlplane
+from . import controlplane, fake
 from .upstream import Upstream
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 KINDS: dict[str, Callable[[], AbstractContextManager[APIServer]]] = {
     "real": controlplane.start,
+    "fake": fake.start,
 }
 
 
@@ -44,10 +45,13 @@ def started(kind: str) -> Iterator[APIServer]:
         yield server
 
 
-@pytest.fixture(scope="session", params=KINDS)
+@pytest.fixture(scope="session")
 def apiserver(request: pytest.FixtureRequest) -> Iterator[APIServer]:
-    """A running apiserver, started once and ended with the session."""
-    with started(request.param) as server:
+    """A running apiserver, started once and ended with the session.
+
+    It's the real one; the contract's own tests (``conftest.py``) run against every kind.
+    """
+    with started(getattr(request, "param", "real")) as server:
         yield server
 
 
