@@ -2,7 +2,7 @@
 
 import signal
 
-pytest_plugins = ["contract.fixtures"]
+pytest_plugins = ["contract.fixtures", "proxyurls.testing.pytest_plugin"]
 
 # Whoever started the tests may ignore these (nohup, a shell's background), and what is ignored is
 # inherited by the commands that tests start and interrupt.

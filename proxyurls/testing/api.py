@@ -243,8 +243,11 @@ def read(body: bytes) -> Object:
     """The object in a request's body.
 
     Raises:
-        Refusal: it's no JSON object.
+        Refusal: it's no JSON object, but protobuf (as kubectl's own generators send) or else.
     """
+    if body.startswith(b"k8s\0"):
+        message = "the body of the request was in an unknown format: send JSON, no protobuf"
+        raise Refusal(415, "UnsupportedMediaType", message)
     try:
         content = json.loads(body)
     except ValueError as error:

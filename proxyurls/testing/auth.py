@@ -179,6 +179,7 @@ def granted(
     name: str,
     kind: str,
     user: str,
+    *,
     verbs: Sequence[str],
     resources: Sequence[str],
     names: Sequence[str],

@@ -383,7 +383,9 @@ class FakeCluster:
         """
         name = f"grant-{secrets.token_hex(4)}"
         kind = "Role" if namespace else "ClusterRole"
-        role, binding = auth.granted(name, kind, user, verbs, resources, names)
+        role, binding = auth.granted(
+            name, kind, user, verbs=verbs, resources=resources, names=names
+        )
         for plural, content in (("s", role), ("bindings", binding)):
             self.create(kind.lower() + plural, content, namespace or "", group=auth.RBAC)
 
