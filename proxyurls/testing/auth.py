@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxyurls.testing import resources
-from proxyurls.testing.refusal import Object, Refusal, not_found, unauthorized
+from proxyurls.testing.refusal import Object, Refusal, not_found, quoted, unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 RBAC = "rbac.authorization.k8s.io"
 MASTERS, AUTHENTICATED = "system:masters", "system:authenticated"
+_EVERYWHERE = "at the cluster scope"
 _OPEN = ("/version", "/healthz", "/readyz", "/livez")
 
 
@@ -102,18 +103,19 @@ def check(user: User, act: Act, store: Store) -> None:
     if may(user, act, store):
         return
     if act.path:
-        message = f'forbidden: User "{user.name}" cannot {act.verb} path "{act.path}"'
-        raise Refusal(403, "Forbidden", message, details={})
-    named = f'{act.resource} "{act.name}"' if act.name else act.resource
-    if act.group:
-        named = f"{act.resource}.{act.group}" + (f' "{act.name}"' if act.name else "")
-    scope = f'in the namespace "{act.namespace}"' if act.namespace else "at the cluster scope"
-    message = (
-        f'{named} is forbidden: User "{user.name}" cannot {act.verb} resource "{act.full}" '
-        f'in API group "{act.group}" {scope}'
-    )
+        what = f"path {quoted(act.path)}"
+    else:
+        what = f"resource {quoted(act.full)} in API group {quoted(act.group)} "
+        what += f"in the namespace {quoted(act.namespace)}" if act.namespace else _EVERYWHERE
+    message = f"User {quoted(user.name)} cannot {act.verb} {what}"
+    for char, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        message = message.replace(char, safe)
+    if act.path:
+        raise Refusal(403, "Forbidden", f"forbidden: {message}", details={})
+    named = f"{act.resource}.{act.group}" if act.group else act.resource
+    named += f" {quoted(act.name)}" if act.name else ""
     details = {"kind": act.resource} | ({"name": act.name} if act.name else {})
-    raise Refusal(403, "Forbidden", message, details=details)
+    raise Refusal(403, "Forbidden", f"{named} is forbidden: {message}", details=details)
 
 
 def may(user: User, act: Act, store: Store) -> bool:

@@ -42,6 +42,11 @@ def clean(path: str) -> str:
     return posixpath.normpath("/" + path.lstrip("/")) if path else "/"
 
 
+def parses(url: str, path: str) -> bool:
+    """Whether Go's url.Parse takes a URL with that path."""
+    return not _BAD_ESCAPE.search(path) and not _CONTROL.search(url.replace(" ", ""))
+
+
 class Asked(NamedTuple):
     """A request's target."""
 
@@ -103,10 +108,14 @@ def request_headers(
         for name, value in pairs
         if name.lower() not in dropped and not name.lower().startswith(_CREDENTIALS)
     ]
+    if forwarded is not None and any(
+        name.lower() == "te" and "trailers" in value for name, value in pairs
+    ):
+        kept.append(("Te", "trailers"))
     before = [value for name, value in pairs if name.lower() == "x-forwarded-for"]
     kept.append(("X-Forwarded-For", ", ".join([*before, client])))
     if forwarded is not None:
-        kept.append(("X-Forwarded-Uri", forwarded))
+        kept.append(("X-Forwarded-Uri", forwarded.strip(" \t")))
     return kept
 
 

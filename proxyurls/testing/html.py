@@ -63,7 +63,7 @@ class Rewriter(NamedTuple):
             return text
         scheme, host, path, rest = match.groups(default="")
         mine = (host and host[2:] in (self.upstream, self.host)) or not (host or scheme)
-        if not mine or not path.startswith("/") or forwarding.Asked.parse(path) is None:
+        if not mine or not path.startswith("/") or not forwarding.parses(text, path):
             return text
         if host[2:] == self.upstream != self.host:
             scheme = host = ""
@@ -87,8 +87,8 @@ class Rewriter(NamedTuple):
                 at = end
                 continue
             tag, end = self._tag(text, name)
-            if tag is None:  # it never ends
-                break
+            if tag is None:  # it never ends, and is dropped
+                return "".join(out)
             out.append(tag)
             at = end
             lowered = name[1].lower()

@@ -6,14 +6,20 @@ Source: k8s.io/kubernetes, pkg/registry/core/{service/storage,pod,node}.
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from collections.abc import Callable, Container
 from typing import NamedTuple
 
 from proxyurls.errors import InvalidSegment
 from proxyurls.segment import split_segment
-from proxyurls.testing.refusal import Object, Refusal, bad_request, not_found, unavailable
+from proxyurls.testing.refusal import (
+    Object,
+    Refusal,
+    bad_request,
+    not_found,
+    quoted,
+    unavailable,
+)
 
 # Gives the object of a resource and a name, or raises a refusal.
 Get = Callable[[str, str], Object]
@@ -63,11 +69,6 @@ def locate(kind: str, segment: str, get: Get, *, reachable: Container[str] = ())
     if kind == "pods":
         return _pod(get("pods", name), port, scheme or "http", reachable)
     return _node(get("nodes", name), port, scheme or "http", reachable)
-
-
-def quoted(text: str) -> str:
-    """A text as Go's %q shows it."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _service(segment: str, name: str, port: str, scheme: str, get: Get) -> Location:

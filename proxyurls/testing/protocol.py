@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -13,6 +14,8 @@ from multidict import CIMultiDict
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
+_REQUEST = re.compile(rb"([A-Z]+) (/.*) (HTTP/1\.[01])", re.DOTALL)
 LIMIT = 1 << 20  # of a line and of a header, as Go has it
 
 
@@ -69,14 +72,17 @@ class Protocol(web.RequestHandler):
 
     def _readable(self, data: bytes) -> bytes:
         """A request that aiohttp can read, where it can't read what Go can."""
-        if data.startswith(b"CONNECT /"):  # both methods are refused alike
-            data = data.replace(b"CONNECT", b"TRACE", 1)
         line, end, rest = data.partition(b"\r\n")
-        parts = line.split(b" ")
-        if line.isascii() or len(parts) != 3:
+        match = _REQUEST.fullmatch(line)
+        if match is None:
             return data
-        self.target = parts[1].decode("utf-8", "surrogateescape")
-        return b" ".join((parts[0], quote(parts[1], safe="/?%").encode(), parts[2])) + end + rest
+        method, target, version = match.groups()
+        if method not in METHODS:  # those are refused alike
+            method = b"TRACE"
+        if b" " in target or not target.isascii():
+            self.target = target.decode("utf-8", "surrogateescape")
+            target = quote(target, safe="/?%").encode()
+        return b" ".join((method, target, version)) + end + rest
 
     def handle_error(
         self,

@@ -10,6 +10,27 @@ from typing import Any
 Object = dict[str, Any]
 
 
+_SHORT = {
+    ord(char): f"\\{name}" for char, name in zip('"\\\a\b\f\n\r\t\v', '"\\abfnrtv', strict=True)
+}
+
+
+def quoted(text: str) -> str:
+    """A text as Go's %q shows it."""
+    return '"' + "".join(map(_spelt, text)) + '"'
+
+
+def _spelt(char: str) -> str:
+    code = ord(char)
+    if code in _SHORT:
+        return _SHORT[code]
+    if char.isprintable():
+        return char
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that's no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"
+
+
 class Refusal(Exception):
     """What the apiserver answers instead: its status, its reason and its words."""
 
@@ -51,7 +72,7 @@ def not_found(resource: str, name: str) -> Refusal:
     plural, _, group = resource.partition(".")
     if group:
         details = {"name": name, "group": group, "kind": plural}
-    return Refusal(404, "NotFound", f'{resource} "{name}" not found', details=details)
+    return Refusal(404, "NotFound", f"{resource} {quoted(name)} not found", details=details)
 
 
 def exists(resource: str, name: str) -> Refusal:

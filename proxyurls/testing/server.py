@@ -11,14 +11,13 @@ from multidict import CIMultiDict
 
 from proxyurls.testing import auth, forwarding, location, proxy, refusal, resources, upgrade
 from proxyurls.testing.api import API, Call
-from proxyurls.testing.protocol import Incoming, Nothing, Protocol, plain
+from proxyurls.testing.protocol import METHODS, Incoming, Nothing, Protocol, plain
 from proxyurls.testing.refusal import Object, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HEALTH = ("/healthz", "/readyz", "/livez")
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def answer(status: int, content: Object, method: str = "GET") -> web.Response:
@@ -93,7 +92,7 @@ class Front:
     async def _proxy(
         self, request: Incoming, asked: forwarding.Asked, call: Call
     ) -> web.StreamResponse:
-        if request.method not in METHODS:
+        if request.method.encode() not in METHODS:
             raise refusal.wrong_method()
 
         def get(plural: str, name: str) -> Object:
