@@ -30,10 +30,7 @@ class FakeAPIServer(FilledByAPI):
 
     def listen(self) -> socket.socket:
         """Listen at a free port of a loopback address that the fake may proxy to."""
-        try:
-            return socket.create_server((UPSTREAMS, 0))
-        except OSError as error:
-            raise Unavailable(f"this machine has no address {UPSTREAMS}: {error}") from None
+        return socket.create_server((UPSTREAMS, 0))
 
     def expire_continue_tokens(self) -> None:
         """Forget the past."""
@@ -43,6 +40,10 @@ class FakeAPIServer(FilledByAPI):
 @contextlib.contextmanager
 def start() -> Iterator[FakeAPIServer]:
     """Start a fake cluster, and end it."""
+    try:
+        socket.create_server((UPSTREAMS, 0)).close()
+    except OSError as error:
+        raise Unavailable(f"this machine has no address {UPSTREAMS}: {error}") from None
     with FakeCluster(tls=True) as cluster, tempfile.TemporaryDirectory() as named:
         folder = Path(named)
         cluster.allow_address(UPSTREAMS)
