@@ -14,7 +14,7 @@ from proxyurls.testing.refusal import Object, Refusal
 from proxyurls.testing.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     from proxyurls.testing.resources import Resource
 
@@ -68,20 +68,36 @@ class Call(NamedTuple):
 
 
 class API:
-    """The fake cluster's objects, and who may have them."""
+    """The fake cluster's objects, and who may have them.
 
-    def __init__(self) -> None:
+    Args:
+        nobody: who somebody without a credential is.
+    """
+
+    def __init__(self, nobody: auth.User) -> None:
         self.store = Store()
         self.tokens: dict[str, auth.User] = {}
+        self.nobody = nobody
         self._addresses = iter(f"10.96.{n // 250}.{n % 250 + 1}" for n in range(60000))
         self._node_ports = iter(range(30000, 32768))
+
+    def has_namespace(self, name: str) -> bool:
+        """Whether there's such a namespace."""
+        namespaces = self.store.at(resources.core("namespaces"), "", self.store.revision)
+        return any(one["metadata"]["name"] == name for one in namespaces)
 
     def create(self, resource: Resource, namespace: str, content: Object) -> Object:
         """Make an object, with the defaults that a server fills in.
 
         Raises:
-            Refusal: there is one of that name.
+            Refusal: there is one of that name, or it lacks a name or a namespace that's there.
         """
+        if not (content.get("metadata") or {}).get("name"):
+            raise refusal.invalid(
+                resource.kind, "", "metadata.name: Required value: name is required"
+            )
+        if resource.namespaced and not self.has_namespace(namespace):
+            raise refusal.not_found("namespaces", namespace)
         if resource.plural == "services":
             content = self._service(content)
         elif resource.plural == "namespaces":
@@ -92,13 +108,16 @@ class API:
         return self.store.create(resource, namespace, content)
 
     def _service(self, content: Object) -> Object:
-        spec = copy.deepcopy(content["spec"])
+        spec = copy.deepcopy(content.get("spec") or {})
         kind = spec.setdefault("type", "ClusterIP")
         if kind != "ExternalName" and not spec.get("clusterIP"):
             spec["clusterIP"] = next(self._addresses)
         ports = []
         for port in spec.get("ports") or ():
             kept = {key: value for key, value in port.items() if value not in (None, "")}
+            if kept.get("port") not in range(1, 65536):
+                name, problem = content["metadata"]["name"], "spec.ports.port: Required value"
+                raise refusal.invalid("Service", name, problem)
             kept = {"protocol": "TCP", "targetPort": port["port"], **kept}
             if kind in ("NodePort", "LoadBalancer") and "nodePort" not in kept:
                 kept["nodePort"] = next(self._node_ports)
@@ -183,7 +202,7 @@ class API:
 
     async def watch(
         self, call: Call, query: Mapping[str, str], accept: str
-    ) -> AsyncIterator[Object]:
+    ) -> AsyncGenerator[Object, None]:
         """Events of a resource, as they happen, until the time that was asked for is over.
 
         Raises:

@@ -12,11 +12,10 @@ from proxyurls.testing import resources
 from proxyurls.testing.refusal import Object, Refusal, not_found, quoted, unauthorized
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from proxyurls.testing.store import Store
 
-RBAC = "rbac.authorization.k8s.io"
 MASTERS, AUTHENTICATED = "system:masters", "system:authenticated"
 _EVERYWHERE = "at the cluster scope"
 _OPEN = ("/version", "/healthz", "/readyz", "/livez")
@@ -30,6 +29,7 @@ class User(NamedTuple):
 
 
 ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
+ADMIN = User("admin", (MASTERS, AUTHENTICATED))
 
 
 class Act(NamedTuple):
@@ -56,9 +56,12 @@ def account(namespace: str, name: str) -> User:
 
 
 def authenticate(
-    headers: Mapping[str, str], certificate: Mapping[str, Any] | None, tokens: Mapping[str, User]
+    headers: Mapping[str, str],
+    certificate: Mapping[str, Any] | None,
+    tokens: Mapping[str, User],
+    nobody: User,
 ) -> User:
-    """The user of a request: a client certificate counts before a token.
+    """The user of a request: a client certificate counts before a token; ``nobody`` without both.
 
     Raises:
         Refusal: there's a token that nobody has.
@@ -71,7 +74,7 @@ def authenticate(
             return User(names[0], (*groups, AUTHENTICATED))
     scheme, _, token = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        return ANONYMOUS
+        return nobody
     user = tokens.get(token.strip())
     if user is None:
         raise unauthorized()
@@ -149,7 +152,7 @@ def _rules(user: User, namespace: str, store: Store) -> Iterable[Object]:
 
 
 def _rbac(plural: str) -> resources.Resource:
-    found = resources.find(RBAC, "v1", plural)
+    found = resources.find(resources.RBAC, "v1", plural)
     if found is None:
         raise not_found(plural, "")
     return found
@@ -175,24 +178,3 @@ def _covers(rule: Object, act: Act) -> bool:
         and not wanted.isdisjoint(rule.get("resources") or ())
         and (not names or act.name in names)
     )
-
-
-def granted(
-    name: str,
-    kind: str,
-    user: str,
-    *,
-    verbs: Sequence[str],
-    resources: Sequence[str],
-    names: Sequence[str],
-) -> tuple[Object, Object]:
-    """A role (or cluster role) with one rule on the core group, and its binding to one user."""
-    rule: Object = {"apiGroups": [""], "verbs": list(verbs), "resources": list(resources)}
-    rule["resourceNames"] = list(names)
-    role = {"metadata": {"name": name}, "rules": [rule]}
-    binding = {
-        "metadata": {"name": name},
-        "subjects": [{"apiGroup": RBAC, "kind": "User", "name": user}],
-        "roleRef": {"apiGroup": RBAC, "kind": kind, "name": name},
-    }
-    return role, binding

@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from proxyurls.testing import forwarding, html
-from proxyurls.testing.protocol import Nothing
+from proxyurls.testing.protocol import Nothing, Signed
 from proxyurls.testing.refusal import Refusal, unreachable
 
 if TYPE_CHECKING:
@@ -151,7 +151,8 @@ async def _bring_back(
     if zipped:  # as Go's transport does with what it asked for by itself
         headers.popall("Content-Encoding")
         headers.popall("Content-Length", None)
-    made = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
+    kind = Signed if "Server" in headers else web.StreamResponse
+    made = kind(status=answer.status, reason=answer.reason, headers=headers)
     try:
         if "Location" in headers:
             made.headers["Location"] = rewriter.link(headers["Location"])

@@ -99,6 +99,12 @@ def bad_request(message: str) -> Refusal:
     return Refusal(400, "BadRequest", message)
 
 
+def invalid(kind: str, name: str, problem: str) -> Refusal:
+    """The object makes no sense."""
+    details = {"name": name, "kind": kind}
+    return Refusal(422, "Invalid", f"{kind} {quoted(name)} is invalid: {problem}", details=details)
+
+
 def unavailable(message: str) -> Refusal:
     """Nothing stands behind the target."""
     return Refusal(503, "ServiceUnavailable", message)

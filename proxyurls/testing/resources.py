@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from proxyurls.testing.refusal import Object
 
 VERSION = {"major": "1", "minor": "20", "gitVersion": "v1.20.2", "platform": "linux/amd64"}
 VERBS = ["create", "delete", "get", "list", "patch", "watch"]
 REVIEWS = ("selfsubjectaccessreviews", "subjectaccessreviews")
+RBAC = "rbac.authorization.k8s.io"
 REVIEW_GROUP = "authorization.k8s.io"
 
 
@@ -35,7 +38,6 @@ class Resource(NamedTuple):
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
-_RBAC = "rbac.authorization.k8s.io"
 RESOURCES = (
     Resource("", "namespaces", "Namespace", namespaced=False, short=("ns",)),
     Resource("", "nodes", "Node", False, ("no",), ("proxy", "status")),
@@ -44,12 +46,12 @@ RESOURCES = (
     Resource("", "endpoints", "Endpoints", True, ("ep",)),
     Resource("", "serviceaccounts", "ServiceAccount", True, ("sa",), ("token",)),
     Resource("discovery.k8s.io", "endpointslices", "EndpointSlice"),
-    Resource(_RBAC, "roles", "Role"),
-    Resource(_RBAC, "rolebindings", "RoleBinding"),
-    Resource(_RBAC, "clusterroles", "ClusterRole", namespaced=False),
-    Resource(_RBAC, "clusterrolebindings", "ClusterRoleBinding", namespaced=False),
+    Resource(RBAC, "roles", "Role"),
+    Resource(RBAC, "rolebindings", "RoleBinding"),
+    Resource(RBAC, "clusterroles", "ClusterRole", namespaced=False),
+    Resource(RBAC, "clusterrolebindings", "ClusterRoleBinding", namespaced=False),
 )
-GROUPS = ("discovery.k8s.io", _RBAC, REVIEW_GROUP)
+GROUPS = ("discovery.k8s.io", RBAC, REVIEW_GROUP)
 
 
 def find(group: str, version: str, plural: str) -> Resource | None:
@@ -58,6 +60,20 @@ def find(group: str, version: str, plural: str) -> Resource | None:
         if (one.group, one.version, one.plural) == (group, version, plural):
             return one
     return None
+
+
+def of(manifest: Mapping[str, object]) -> Resource:
+    """The resource that a manifest's apiVersion and kind name.
+
+    Raises:
+        ValueError: there's none.
+    """
+    version, kind = manifest.get("apiVersion"), manifest.get("kind")
+    for one in RESOURCES:
+        if (one.api_version, one.kind) == (version, kind):
+            return one
+    known = ", ".join(f"{one.api_version} {one.kind}" for one in RESOURCES)
+    raise ValueError(f"the fake cluster has no {version} {kind}; it has {known}")
 
 
 def core(plural: str) -> Resource:

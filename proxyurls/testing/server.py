@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl
@@ -61,7 +62,7 @@ class Front:
 
     async def _answer(self, request: Incoming, asked: forwarding.Asked) -> web.StreamResponse:
         certificate = request.get_extra_info("peercert")
-        user = auth.authenticate(request.headers, certificate, self.api.tokens)
+        user = auth.authenticate(request.headers, certificate, self.api.tokens, self.api.nobody)
         user = auth.impersonate(user, request.headers, self.api.store)
         call = Call.parse(asked.path)
         query = dict(parse_qsl(asked.query, keep_blank_values=True))
@@ -124,11 +125,11 @@ class Front:
     async def _watch(
         self, request: Incoming, call: Call, query: Mapping[str, str], accept: str
     ) -> web.StreamResponse:
-        events = self.api.watch(call, query, accept)
         headers = CIMultiDict([proxy.PRIVATE, ("Content-Type", "application/json")])
         made = web.StreamResponse(headers=headers)
         await made.prepare(request)
-        async for event in events:
-            await made.write(json.dumps(event).encode() + b"\n")
+        async with contextlib.aclosing(self.api.watch(call, query, accept)) as events:
+            async for event in events:
+                await made.write(json.dumps(event).encode() + b"\n")
         await made.write_eof()
         return made

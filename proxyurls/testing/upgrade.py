@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, cast
 
 from proxyurls.testing import forwarding, proxy
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 _BUFFER = 1 << 20
-_PATIENCE = 10.0  # for an answer that is no upgrade
+_PATIENCE = 10.0  # for the body of an answer that is no upgrade
 
 
 async def pass_on(request: web.BaseRequest, errand: proxy.Errand) -> web.StreamResponse:
@@ -66,9 +67,10 @@ async def _exchange(
         for data in early:
             writer.write(data)
         protocol.tunnel = writer.write
-        await _until(protocol, reader, transport, None)
+        await _pump(reader, transport)  # a client that goes cancels it
     else:
-        await _until(protocol, reader, transport, _length(head))
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(_pump(reader, transport, _length(head)), _PATIENCE)
     transport.close()
     return Nothing()
 
@@ -82,28 +84,14 @@ def _length(head: bytes) -> int:
     return 1 << 40
 
 
-async def _until(
-    protocol: Protocol,
-    reader: asyncio.StreamReader,
-    transport: asyncio.Transport,
-    length: int | None,
+async def _pump(
+    reader: asyncio.StreamReader, transport: asyncio.Transport, length: int | None = None
 ) -> None:
-    """Pass on what the upstream says, until one of both has gone or the body has ended."""
-
-    async def pump() -> None:
-        left = 1 << 62 if length is None else length
-        while left > 0 and (data := await reader.read(min(left, 65536))):
-            transport.write(data)
-            left -= len(data)
-            # asyncio lets the transport's own protocol alone know when it has room
-            while transport.get_write_buffer_size() > _BUFFER:  # noqa: ASYNC110
-                await asyncio.sleep(0.005)
-
-    tasks = [asyncio.ensure_future(pump()), asyncio.ensure_future(protocol.lost.wait())]
-    try:
-        limit = None if length is None else _PATIENCE
-        await asyncio.wait(tasks, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    """Pass on what the upstream says until its end, or the body's."""
+    left = 1 << 62 if length is None else length
+    while left > 0 and (data := await reader.read(min(left, 65536))):
+        transport.write(data)
+        left -= len(data)
+        # asyncio lets the transport's own protocol alone know when it has room
+        while transport.get_write_buffer_size() > _BUFFER:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)

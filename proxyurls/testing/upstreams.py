@@ -1,21 +1,22 @@
-"""Upstreams in this process: ASGI and WSGI apps, and plain functions, on loopback ports."""
+"""What may stand behind a target: an app in this process, or an address."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import io
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from aiohttp import WSMsgType, web
-from multidict import CIMultiDict
+from aiohttp import web
 
-from proxyurls.testing.protocol import LIMIT
+from proxyurls.testing import asgi, wsgi
+from proxyurls.testing.protocol import Connection, Server
+
+if TYPE_CHECKING:
+    import ssl
 
 Address = tuple[str, int]
 App = Callable[..., Any]  # ASGI, WSGI, or a function from `Request` to an answer
@@ -59,7 +60,11 @@ def address_of(upstream: object) -> Address | None:
 
 
 def kind_of(app: App) -> str:
-    """What an app is by the arguments it takes: three, ASGI; two, WSGI; one, a function."""
+    """What an app is by the arguments it takes: three, ASGI; two, WSGI; one, a function.
+
+    Raises:
+        TypeError: it is none of them.
+    """
     count = 0
     for one in inspect.signature(app).parameters.values():
         required = one.default is one.empty and one.kind in (
@@ -76,34 +81,58 @@ def kind_of(app: App) -> str:
         ) from None
 
 
-async def serve(app: App) -> tuple[Address, web.ServerRunner]:
-    """Serve an app on a free loopback port, until the runner is cleaned up."""
-    handlers = {"asgi": _asgi, "wsgi": _wsgi, "function": _function}
-    handler = handlers[kind_of(app)]
+class Served:
+    """An app at a free loopback port, from `open` to `close`, both in one event loop."""
 
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        return await handler(app, request)
+    address: Address
 
-    server = web.Server(handle, max_line_size=LIMIT, max_field_size=LIMIT, access_log=None)
-    runner = web.ServerRunner(server, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    return (host, port), runner
+    def __init__(self, app: App, certificate: ssl.SSLContext | None) -> None:
+        self.app = app
+        self.certificate = certificate
+        self._kind = kind_of(app)
+        self._lifespan: asgi.Lifespan | None = None
+        self._runner: web.ServerRunner | None = None
+
+    async def open(self) -> None:
+        """Start the app and listen.
+
+        Raises:
+            RuntimeError: its startup failed.
+        """
+        if self._kind == "asgi":
+            self._lifespan = asgi.Lifespan(self.app)
+            await self._lifespan.say("startup")
+        self._runner = web.ServerRunner(Server(self._handle, Connection), shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.certificate).start()
+        self.address = self._runner.addresses[0][:2]
+
+    async def close(self) -> None:
+        """Hang up, then let the app shut down.
+
+        Raises:
+            RuntimeError: its shutdown failed.
+        """
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._lifespan is not None:
+            await self._lifespan.close()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._lifespan is not None:
+            return await asgi.answer(self.app, request, self._lifespan.state)
+        if self._kind == "wsgi":
+            return await wsgi.answer(self.app, request)
+        return await _call(self.app, request)
 
 
-async def _whole_body(request: web.BaseRequest) -> bytes:
-    return b"".join([piece async for piece in request.content.iter_any()])
-
-
-async def _function(app: App, request: web.BaseRequest) -> web.StreamResponse:
-    body = await _whole_body(request)
-    seen = Request(request.method, request.raw_path, request.headers, body)
-    if inspect.iscoroutinefunction(app):
-        answer = await app(seen)
+async def _call(function: App, request: web.BaseRequest) -> web.StreamResponse:
+    """Let a function answer a request; in a thread, unless it is async."""
+    seen = Request(request.method, request.raw_path, request.headers, await request.content.read())
+    if inspect.iscoroutinefunction(function):
+        answer = await function(seen)
     else:
-        answer = await asyncio.to_thread(app, seen)
+        answer = await asyncio.to_thread(function, seen)
     if not isinstance(answer, Response):
         kind = "text/plain; charset=utf-8"
         if not isinstance(answer, (str, bytes)):
@@ -111,139 +140,3 @@ async def _function(app: App, request: web.BaseRequest) -> web.StreamResponse:
         answer = Response(answer, headers={"Content-Type": kind})
     text = answer.body.encode() if isinstance(answer.body, str) else answer.body
     return web.Response(status=answer.status, headers=answer.headers, body=text)
-
-
-async def _wsgi(app: App, request: web.BaseRequest) -> web.StreamResponse:
-    body = await _whole_body(request)
-    path, _, query = request.raw_path.partition("?")
-    host, _, port = request.host.partition(":")
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote(path, "latin-1"),
-        "QUERY_STRING": query,
-        "SERVER_NAME": host,
-        "SERVER_PORT": port or "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": request.remote or "",
-        "CONTENT_TYPE": request.headers.get("Content-Type", ""),
-        "CONTENT_LENGTH": str(len(body)),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(body),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-    for name, value in request.headers.items():
-        if name.lower() not in ("content-type", "content-length"):
-            environ[f"HTTP_{name.upper().replace('-', '_')}"] = value
-
-    def run() -> tuple[str, list[tuple[str, str]], bytes]:
-        started: list[Any] = []
-        written: list[bytes] = []
-
-        def start(status: str, headers: Any, *_: object) -> Callable[[bytes], None]:
-            started[:] = [status, headers]
-            return written.append
-
-        result = app(environ, start)
-        try:
-            written.extend(result)
-        finally:
-            if hasattr(result, "close"):
-                result.close()
-        return started[0], started[1], b"".join(written)
-
-    status, headers, text = await asyncio.to_thread(run)
-    code, _, reason = status.partition(" ")
-    return web.Response(status=int(code), reason=reason, headers=CIMultiDict(headers), body=text)
-
-
-async def _asgi(app: App, request: web.BaseRequest) -> web.StreamResponse:
-    path, _, query = request.raw_path.partition("?")
-    websocket = request.headers.get("Upgrade", "").lower() == "websocket"
-    scope: dict[str, Any] = {
-        "type": "websocket" if websocket else "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": request.method,
-        "scheme": "ws" if websocket else "http",
-        "path": unquote(path),
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "root_path": "",
-        "headers": [(name.lower(), value) for name, value in request.raw_headers],
-        "client": (request.remote or "", 0),
-        "server": None,
-    }
-    if websocket:
-        offered = request.headers.get("Sec-WebSocket-Protocol", "")
-        scope["subprotocols"] = [name.strip() for name in offered.split(",") if name.strip()]
-        return await _asgi_websocket(app, request, scope)
-    made: web.StreamResponse | None = None
-
-    async def receive() -> dict[str, Any]:
-        if request.content.at_eof():
-            return {"type": "http.request", "body": b"", "more_body": False}
-        piece = await request.content.readany()
-        return {"type": "http.request", "body": piece, "more_body": not request.content.at_eof()}
-
-    async def send(message: Mapping[str, Any]) -> None:
-        nonlocal made
-        if message["type"] == "http.response.start":
-            made = web.StreamResponse(
-                status=message["status"], headers=_decoded(message.get("headers", ()))
-            )
-            await made.prepare(request)
-        elif made is not None:
-            if body := message.get("body", b""):
-                await made.write(body)
-            if not message.get("more_body"):
-                await made.write_eof()
-
-    await app(scope, receive, send)
-    return made or web.Response(status=500)
-
-
-async def _asgi_websocket(
-    app: App, request: web.BaseRequest, scope: dict[str, Any]
-) -> web.StreamResponse:
-    socket = web.WebSocketResponse(protocols=scope["subprotocols"])
-    opened = refused = False
-
-    async def receive() -> dict[str, Any]:
-        nonlocal opened
-        if not opened:
-            opened = True
-            return {"type": "websocket.connect"}
-        message = await socket.receive()
-        if message.type is WSMsgType.TEXT:
-            return {"type": "websocket.receive", "text": message.data}
-        if message.type is WSMsgType.BINARY:
-            return {"type": "websocket.receive", "bytes": message.data}
-        return {"type": "websocket.disconnect", "code": socket.close_code or 1005}
-
-    async def send(message: Mapping[str, Any]) -> None:
-        nonlocal refused
-        if message["type"] == "websocket.accept":
-            await socket.prepare(request)
-        elif message["type"] == "websocket.send":
-            if message.get("text") is not None:
-                await socket.send_str(message["text"])
-            else:
-                await socket.send_bytes(message["bytes"])
-        elif message["type"] == "websocket.close":
-            refused = not socket.prepared
-            if not refused:
-                await socket.close(code=message.get("code", 1000))
-
-    await app(scope, receive, send)
-    return web.Response(status=403) if refused or not socket.prepared else socket
-
-
-def _decoded(headers: Any) -> CIMultiDict[str]:
-    return CIMultiDict(
-        [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
-    )

@@ -1,14 +1,12 @@
-"""The fake cluster: its life, its users, and the tools that use it."""
+"""The fake cluster: what there is in it, its users, and the tools that use it."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -18,34 +16,6 @@ from proxyurls.testing import FakeCluster
 
 if TYPE_CHECKING:
     from .conftest import Get
-
-
-def test_life() -> None:
-    """It ends with its with; nothing is left of it: no thread, no file, no port."""
-    threads = threading.active_count()
-    with FakeCluster() as cluster:
-        kubeconfig, url = cluster.kubeconfig, cluster.url
-        assert kubeconfig.stat().st_mode & 0o777 == 0o600
-        with pytest.raises(RuntimeError, match="running already"):
-            cluster.start()
-    cluster.stop()
-    assert not kubeconfig.parent.exists()
-    assert threading.active_count() == threads
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(url, trust_env=False)
-    with pytest.raises(RuntimeError, match="isn't running"):
-        _ = cluster.kubeconfig
-
-
-def test_async_with() -> None:
-    """It may be used in an event loop, and does not block it."""
-
-    async def main() -> int:
-        async with FakeCluster() as cluster, httpx.AsyncClient(trust_env=False) as client:
-            cluster.add_service("web", upstream=lambda _: "hi")
-            return (await client.get(f"{cluster.url}/version")).status_code
-
-    assert asyncio.run(main()) == 200
 
 
 @pytest.mark.parametrize("tls", [False, True])
@@ -79,27 +49,82 @@ def test_certificates_need_tls(fake_cluster: FakeCluster) -> None:
 
 
 def test_create(fake_cluster: FakeCluster, get: Get) -> None:
-    """Any object of a known kind can be stored, once."""
-    content = {"metadata": {"name": "x"}}
-    fake_cluster.create("serviceaccounts", content, "default")
+    """Any object of a known kind can be stored, once, as kubectl create does."""
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "x"}}
+    fake_cluster.create(account)
     assert get("/api/v1/namespaces/default/serviceaccounts/x").json()["kind"] == "ServiceAccount"
-    with pytest.raises(ValueError, match="already exists"):
-        fake_cluster.create("serviceaccounts", content, "default")
-    with pytest.raises(LookupError):
-        fake_cluster.create("deployments", content, "default", group="apps")
+    with pytest.raises(ValueError, match='serviceaccounts "x" already exists'):
+        fake_cluster.create(account)
+    fake_cluster.create({**account, "metadata": {"name": "x", "namespace": "new"}})
+    assert get("/api/v1/namespaces/new").status_code == 200
+    assert get("/api/v1/namespaces/new/serviceaccounts/x").status_code == 200
 
 
-def test_watch(fake_cluster: FakeCluster) -> None:
-    """A watch tells of what is there, and of what comes."""
-    headers = {"Authorization": f"Bearer {fake_cluster.admin.token}"}
-    url = f"{fake_cluster.url}/api/v1/namespaces/default/services?watch=1"
-    with httpx.stream("GET", url, headers=headers, trust_env=False) as answer:
-        lines = answer.iter_lines()
-        assert '"name": "kubernetes"' in next(lines)
-        fake_cluster.add_service("web")
-        line = next(lines)
-        assert '"type": "ADDED"' in line
-        assert '"name": "web"' in line
+@pytest.mark.parametrize(
+    ("manifest", "words"),
+    [
+        ({"apiVersion": "apps/v1", "kind": "Deployment"}, "no apps/v1 Deployment; it has v1 Nam"),
+        ({"kind": "Service"}, "no None Service; it has"),
+        ({"apiVersion": "v1", "kind": "Pod"}, "metadata.name: Required value"),
+        (
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": "x"},
+                "spec": {"ports": [{"port": "http"}]},
+            },
+            'Service "x" is invalid: spec.ports',
+        ),
+    ],
+)
+def test_refused_manifests(fake_cluster: FakeCluster, manifest: Any, words: str) -> None:
+    """A manifest that makes no sense is refused by an error that says what does."""
+    with pytest.raises(ValueError, match=words):
+        fake_cluster.create(manifest)
+
+
+PORTS: dict[str, tuple[Any, list[tuple[str | None, int, str]]]] = {
+    "number": (8080, [(None, 8080, "TCP")]),
+    "names": ({"a": 1, "b": 2}, [("a", 1, "TCP"), ("b", 2, "TCP")]),
+    "manifest": (
+        [{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "web", "port": 53}],
+        [("dns", 53, "UDP"), ("web", 53, "TCP")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("ports", "made"), PORTS.values(), ids=PORTS)
+def test_ports(fake_cluster: FakeCluster, get: Get, ports: Any, made: object) -> None:
+    """A service's ports are its endpoints' too, and the TCP ones lead to the upstream."""
+    fake_cluster.add_service("web", ports=ports, upstream=lambda _: "hi")
+    root = "/api/v1/namespaces/default"
+    service = get(f"{root}/services/web").json()
+    endpoints = get(f"{root}/endpoints/web").json()
+    piece = get("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/web-0").json()
+    for found in (service["spec"]["ports"], endpoints["subsets"][0]["ports"], piece["ports"]):
+        assert [(one.get("name"), one["port"], one["protocol"]) for one in found] == made
+    name = service["spec"]["ports"][-1].get("name", "")
+    assert get(f"{root}/services/web:{name}/proxy/").text == "hi"
+
+
+def test_app_protocol(fake_cluster: FakeCluster, get: Get) -> None:
+    """A port's appProtocol is its endpoints' too, and its targetPort is where the pod listens."""
+    port = {"name": "x", "port": 80, "appProtocol": "https", "targetPort": 8443}
+    fake_cluster.add_service("web", ports=[port], upstream=lambda _: "hi")
+    root = "/api/v1/namespaces/default"
+    assert get(f"{root}/services/web").json()["spec"]["ports"] == [{**port, "protocol": "TCP"}]
+    behind = get(f"{root}/endpoints/web").json()["subsets"][0]["ports"]
+    expected = {"name": "x", "port": 8443, "appProtocol": "https", "protocol": "TCP"}
+    assert behind == [expected]
+    assert get(f"{root}/services/web:80/proxy/").text == "hi"
+    assert get(f"{root}/pods/web-0/proxy/").text == "hi"
+
+
+@pytest.mark.parametrize("ports", [0, 70000, {"a": "80"}, [{"name": "x"}], [{"port": None}]])
+def test_impossible_ports(fake_cluster: FakeCluster, ports: Any) -> None:
+    """What can't be a port is refused."""
+    with pytest.raises(ValueError, match="a port has a number from 1 to 65535"):
+        fake_cluster.add_service("web", ports=ports)
 
 
 # the tools
