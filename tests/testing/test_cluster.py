@@ -176,6 +176,18 @@ def kubectl() -> str:
     return str(path.absolute())
 
 
+def test_anonymous(kubectl: str) -> None:
+    """Kubectl sends no token to an http server, and is an administrator if that's allowed."""
+    for anonymous in (False, True):
+        with FakeCluster(anonymous=anonymous) as cluster:
+            done = run(cluster, kubectl, "get", "services")
+            assert done.returncode == (0 if anonymous else 1)
+            assert anonymous or "(Forbidden)" in done.stderr
+            wrong = {"Authorization": "Bearer wrong"}
+            answer = httpx.get(f"{cluster.url}/api/v1/services", headers=wrong, trust_env=False)
+            assert answer.status_code == 401
+
+
 @pytest.mark.parametrize(
     ("arguments", "shown"),
     [

@@ -1,22 +1,23 @@
-"""What may stand behind a target: functions, WSGI and ASGI apps, addresses."""
+"""What may stand behind a target: functions, WSGI apps, addresses. ASGI has its own tests."""
 
 from __future__ import annotations
 
 import socket
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from contract.cluster import APIServer
-from contract.upstream import Upstream, make_frame, read_frame
+from contract.upstream import Upstream
 
 from proxyurls.testing import FakeCluster, Request, Response
+
+from .raw import WEB
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .conftest import Get
-
-WEB = "/api/v1/namespaces/default/services/web/proxy"
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,50 @@ def test_function(
     assert seen[0].headers["x-forwarded-uri"] == f"{WEB}/a/b"
 
 
+def test_server_header(fake_cluster: FakeCluster, get: Get) -> None:
+    """An app's Server header comes as it is, and the fake's own answers have none."""
+    named = Response("x", headers={"Server": "mine"})
+    fake_cluster.add_service("web", upstream=lambda _: named)
+    assert get(f"{WEB}/").headers["Server"] == "mine"
+    assert "Server" not in get("/version").headers
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_tls(tls: bool) -> None:  # noqa: FBT001
+    """An app may be served by https, whether the cluster's own address is http or https."""
+    with FakeCluster(tls=tls) as cluster, httpx.Client(verify=False, trust_env=False) as client:
+        user = cluster.add_user("u", groups=["system:masters"])
+        client.headers["Authorization"] = f"Bearer {user.token}"
+
+        def app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+            start("200 OK", [])
+            return [environ["wsgi.url_scheme"].encode()]
+
+        cluster.add_service("web", ports={"https": 443}, upstream=app, tls=True)
+        cluster.add_node("n", upstream=app, tls=True, port=10250)
+        secure = WEB.replace("web", "https:web:443")
+        assert client.get(f"{cluster.url}{secure}/").text == "https"
+        assert client.get(f"{cluster.url}/api/v1/nodes/n/proxy/").text == "https"
+        plain = client.get(f"{cluster.url}{WEB.replace('web', 'web:443')}/")
+        assert plain.status_code in {400, 500}
+
+
+def test_long_body(fake_cluster: FakeCluster) -> None:
+    """A body of any length comes whole, to functions and to WSGI apps."""
+
+    def app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        start("200 OK", [])
+        return [str(len(environ["wsgi.input"].read())).encode()]
+
+    fake_cluster.add_service("web", upstream=app)
+    fake_cluster.add_service("two", upstream=lambda request: str(len(request.body)))
+    headers = {"Authorization": f"Bearer {fake_cluster.admin.token}"}
+    for name in ("web", "two"):
+        url = fake_cluster.url + WEB.replace("web", name) + "/"
+        answer = httpx.post(url, headers=headers, content=bytes(3 << 20), trust_env=False)
+        assert answer.text == str(3 << 20)
+
+
 def test_coroutine_function(fake_cluster: FakeCluster, get: Get) -> None:
     """A function may be async."""
 
@@ -70,50 +115,6 @@ def test_wsgi(fake_cluster: FakeCluster, get: Get) -> None:
     assert answer.headers.get_list("Set-Cookie") == ["a=b", "c=d"]
 
 
-async def asgi(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """An ASGI app that echoes."""
-    if scope["type"] == "websocket":
-        assert (await receive())["type"] == "websocket.connect"
-        await send({"type": "websocket.accept"})
-        while (message := await receive())["type"] == "websocket.receive":
-            await send({"type": "websocket.send", "text": f"{scope['path']} {message['text']}"})
-        return
-    body = b""
-    while (message := await receive())["type"] == "http.request":
-        body += message["body"]
-        if not message["more_body"]:
-            break
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"x-a", b"b")]})
-    await send({"type": "http.response.body", "body": scope["query_string"], "more_body": True})
-    await send({"type": "http.response.body", "body": body})
-
-
-def test_asgi(fake_cluster: FakeCluster, get: Get) -> None:
-    """An ASGI app answers piece by piece."""
-    fake_cluster.add_service("web", upstream=asgi)
-    answer = get(f"{WEB}/x?q")
-    assert (answer.text, answer.headers["X-A"]) == ("q", "b")
-
-
-def test_asgi_websocket(fake_cluster: FakeCluster) -> None:
-    """An ASGI app's WebSocket gets through."""
-    fake_cluster.add_service("web", upstream=asgi)
-    host, port = fake_cluster.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
-        connection.sendall(
-            f"GET {WEB}/ws?lost HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
-            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
-            f"Authorization: Bearer {fake_cluster.admin.token}\r\n\r\n".encode()
-        )
-        with connection.makefile("rb") as stream:
-            assert b" 101 " in stream.readline()
-            while stream.readline().strip():
-                pass
-            connection.sendall(make_frame(b"hi", mask=b"abcd"))
-            assert read_frame(stream) == (1, b"/ws hi")
-
-
 @pytest.mark.parametrize("form", ["url", "pair"])
 def test_address(fake_cluster: FakeCluster, get: Get, form: str) -> None:
     """An app that runs elsewhere is named by its URL, or by host and port."""
@@ -134,6 +135,7 @@ def test_no_upstream(fake_cluster: FakeCluster, upstream: Any, error: type[Excep
     """What can't be an upstream is refused at once."""
     with pytest.raises(error):
         fake_cluster.add_service("web", upstream=upstream)
+    fake_cluster.add_service("web")  # nothing is left of it
 
 
 def test_pods_and_nodes(fake_cluster: FakeCluster, get: Get) -> None:
