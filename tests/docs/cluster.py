@@ -1,6 +1,7 @@
 """The cluster that README and docs/ talk about: the services of "Accessing Clusters".
 
-Its elasticsearch-logging answers for real, over a little data; the others are only listed.
+Its elasticsearch-logging answers for real, over a little data; the others are only listed, as is
+the pod of examples/sidecar/.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from contract.cluster import Port
+from contract.cluster import ContainerPort, Port
 
 if TYPE_CHECKING:
     from contract.cluster import APIServer
@@ -44,6 +45,8 @@ class Elasticsearch(BaseHTTPRequestHandler):
                     "unassigned_shards": 5,
                 },
             )
+        elif url.path == "/":
+            status, value = 200, {"tagline": "You Know, for Search"}
         elif url.path == "/_search":
             status, value = 200, _search(query["q"][0])
         else:
@@ -105,5 +108,8 @@ def fill(apiserver: APIServer, elasticsearch: tuple[str, int]) -> None:
         "monitoring",
         ports=[Port(3000, "http"), Port(9094, "gossip")],
         upstream=elasticsearch,
+        labels={"app.kubernetes.io/name": "grafana"},
     )
     apiserver.add_service("alertmanager", "monitoring", ports=[Port(8443)], endpoints=False)
+    containers = [[ContainerPort(9100, "metrics")], [ContainerPort(8080, "http")]]
+    apiserver.add_pod("shop", ip=None, ports=containers)

@@ -54,7 +54,12 @@ def split(block: str) -> list[tuple[str, str]]:
 
 
 def run(command: str, home: Path) -> str:
-    """What a command prints, both streams, in a shell that knows our scripts and that home."""
+    """What a command prints, both streams, in a shell that knows our scripts and that home.
+
+    The home has the examples, as a clone's folder has.
+    """
+    if not (home / "examples").exists():
+        (home / "examples").symlink_to(ROOT / "examples")
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(home),

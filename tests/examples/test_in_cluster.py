@@ -1,11 +1,9 @@
-"""The examples do what they say, on the real apiserver."""
+"""The pod's program and its manifest, on the real apiserver."""
 
 from __future__ import annotations
 
 import re
-import runpy
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +14,6 @@ from contract.cluster import Port
 from contract.upstream import arrived
 from in_pod.pod import Pod
 
-from proxyurls import parse_url, service
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,14 +21,11 @@ if TYPE_CHECKING:
     from contract.fixtures import Serve
     from contract.upstream import Upstream
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 MANIFEST = EXAMPLES / "in-cluster" / "deployment.yaml"
 LINKS = str(EXAMPLES / "in-cluster" / "links.py")
 NAMESPACE = "links-example"
-
-
-# the pod
 
 
 def objects() -> dict[str, Any]:
@@ -197,101 +190,3 @@ def test_all_namespaces_need_a_binding(pod: Pod, kubectl: Callable[..., str]) ->
         assert time.monotonic() < end, done
     assert "grafana" in done.stdout
     kubectl("delete", "clusterrolebinding", NAMESPACE)
-
-
-# the bot
-
-
-def bot(*messages: str) -> list[str]:
-    """What embed.py answers, in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / "embed.py")],
-        input="".join(f"{message}\n" for message in messages),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=30,
-    )
-    assert done.stderr == ""
-    return done.stdout.splitlines()
-
-
-def test_embed_as_documented() -> None:
-    """The session in its docstring."""
-    text = (EXAMPLES / "embed.py").read_text()
-    found = re.search(r"\$ echo '(.*)' \| python examples/embed.py\n +(\S+)\n", text)
-    assert found is not None
-    assert bot(found[1]) == [found[2]]
-
-
-def test_embed() -> None:
-    """A link, a link with a remark, a refusal, and a question back."""
-    root = "https://k8s.example/api/v1/namespaces/monitoring/services/grafana:3000/proxy/"
-    assert bot("grafana", "grafana d/x y=a&b z=ü", "grafana a%2Fb") == [
-        root,
-        f"{root}d/x?y=a%26b&z=%C3%BC",
-        f"{root}a%2Fb",
-        "Mind that the apiserver decodes %2F, so the app sees one more path segment.",
-    ]
-    (refusal,) = bot("grafana ../../../../secrets")
-    assert refusal.startswith("No link: invalid suffix '../../../../secrets': ")
-    assert bot("vault", "") == ["I know dashboard, grafana. Which one?"] * 2
-
-
-def test_embed_loads_no_client() -> None:
-    """It asks no cluster: neither an HTTP client nor a YAML parser is even loaded."""
-    code = (
-        f"import runpy, sys; runpy.run_path({str(EXAMPLES / 'embed.py')!r})['answer']('grafana x');"
-        "print([name for name in ('httpx', 'yaml', 'ssl') if name in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
-    )
-    assert done.stdout == "[]\n"
-
-
-HOSTILE = [
-    "..",
-    "../..",
-    "../../../../secrets",
-    "%2e%2e/%2E%2e/x",
-    "%252e%252e/%252e%252e/x",
-    "a/..;/../../x",
-    "..\\..\\x",
-    "..%5c..%5cx",
-    "..%2f..%2fx",
-    "//k8s.example/api/v1/secrets",
-    "https://k8s.example/api/v1/secrets",
-    "/api/v1/namespaces/kube-system/secrets",
-    "@k8s.example/x",
-    ":443/x",
-    "?a#../../x",
-    "x%00y",
-    "x%0d%0aHost:evil",
-    "%zz",
-    "/./.././../x",
-]
-
-
-@pytest.mark.parametrize("words", HOSTILE)
-def test_embed_never_leaves_its_target(apiserver: APIServer, applied: Upstream, words: str) -> None:
-    """Whatever is typed: no link, or one that the target's own app gets, and nobody else."""
-    example = runpy.run_path(str(EXAMPLES / "embed.py"))
-    target = service("grafana", NAMESPACE, port=3000)
-    example["APPS"]["grafana"] = target
-    link = example["answer"](f"grafana {words}").splitlines()[0]
-    if link.startswith("No link: "):
-        return
-    assert parse_url(link).target == target
-    path = link.removeprefix(example["SERVER"]).partition("#")[0]
-    before = len(applied.requests)
-    answer = apiserver.get(path)
-    assert len(applied.requests) == before + 1 or answer.status in (400, 500)
-
-
-def test_hostile_words_are_of_both_kinds() -> None:
-    """Some are refused, and some are harmless below /proxy/: the test above saw both."""
-    answers = bot(*(f"grafana {words}" for words in HOSTILE))
-    refused = [line for line in answers if line.startswith("No link: ")]
-    assert len(refused) >= 8
-    assert len(answers) - len(refused) >= 6

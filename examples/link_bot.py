@@ -4,8 +4,10 @@ It asks no cluster and needs no credentials: a link is made from a table and the
 Whoever talks to the bot chooses the page, never the target: what would climb out of it is
 refused, so nobody gets a link to the Secrets of your cluster with the bot's name on it.
 
-    $ echo 'grafana d/home orgId=1' | python examples/embed.py
+    $ echo 'grafana d/home orgId=1' | python examples/link_bot.py
     https://k8s.example/api/v1/namespaces/monitoring/services/grafana:3000/proxy/d/home?orgId=1
+    $ echo 'grafana ../../../secrets' | python examples/link_bot.py
+    No link: invalid suffix '../../../secrets': its '..' can climb above the target's /proxy/; …
 """
 
 import sys

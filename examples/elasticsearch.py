@@ -1,0 +1,57 @@
+"""Ask the Elasticsearch of the cluster's logging how it is, and what it has on a query.
+
+    $ python examples/elasticsearch.py user:kimchy
+    kubernetes_logging is yellow: 5 shards have no node
+    2 found
+    {"user": "kimchy", "message": "trying out Elasticsearch"}
+    {"user": "kimchy", "message": "it works through the apiserver"}
+
+Server and credentials are kubectl's. Elasticsearch itself sees no credential: the apiserver reads
+the Authorization header and removes it, so this is for one without a login of its own.
+"""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+import httpx
+
+from proxyurls import ProxyURLsError, load_config, service
+
+# A number works whether the service's port has a name or not.
+ELASTICSEARCH = service("elasticsearch-logging", "kube-system", port=9200)
+
+
+def main() -> None:
+    """Ask twice, and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("query", help="in Lucene's syntax, as FIELD:VALUE")
+    query = parser.parse_args().query
+    config = load_config()
+    credentials = config.credentials()
+    verify = credentials.ssl_context() or True
+    with httpx.Client(verify=verify, proxy=config.proxy_url) as client:
+
+        def ask(path: str, **query: str) -> Any:
+            url = ELASTICSEARCH.url(config.server, path, query=query)
+            answer = client.get(str(url), headers=credentials.headers())  # anew: tokens rotate
+            if answer.is_error:
+                sys.exit(f"error: {url} answered {answer.status_code}: {answer.text.strip()}")
+            return answer.json()
+
+        health = ask("_cluster/health")
+        hits = ask("_search", q=query)["hits"]
+    unassigned = health["unassigned_shards"]
+    print(f"{health['cluster_name']} is {health['status']}: {unassigned} shards have no node")
+    total = hits["total"]  # a number until Elasticsearch 6
+    print(total["value"] if isinstance(total, dict) else total, "found")
+    for hit in hits["hits"]:
+        print(json.dumps(hit["_source"], ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (ProxyURLsError, httpx.HTTPError) as error:
+        sys.exit(f"error: {error}")
