@@ -36,8 +36,9 @@ def main() -> None:
         def ask(path: str, **query: str) -> Any:
             url = ELASTICSEARCH.url(config.server, path, query=query)
             answer = client.get(str(url), headers=credentials.headers())  # anew: tokens rotate
-            if answer.is_error:
-                sys.exit(f"error: {url} answered {answer.status_code}: {answer.text.strip()}")
+            if answer.is_error or "json" not in answer.headers.get("Content-Type", ""):
+                said = " ".join(answer.text.split())[:300]  # of the apiserver's own, maybe
+                sys.exit(f"error: {url} answered {answer.status_code}: {said}")
             return answer.json()
 
         health = ask("_cluster/health")

@@ -35,8 +35,8 @@ def main() -> None:
     with httpx.Client(verify=verify, proxy=config.proxy_url) as client:
         for name, url in asked.items():
             answer = client.get(str(url), headers=credentials.headers())
-            print(f"{name}: {url}")
-            print(f"    {answer.status_code} {answer.text.strip().partition(chr(10))[0]:.70}")
+            first = next(iter(answer.text.splitlines()), "")
+            print(f"{name}: {url}\n    {answer.status_code} {first:.70}")
 
 
 if __name__ == "__main__":

@@ -61,6 +61,14 @@ def test_a_query_that_it_refuses(fake_cluster: FakeCluster, run: Run) -> None:
     assert app.targets[-1] == "/_search?q=user%3A"
 
 
+def test_a_login_page(fake_cluster: FakeCluster, run: Run) -> None:
+    """An answer that is no JSON is shown, in one line, and not read."""
+    page = Response("<html>\n  log in", headers={"Content-Type": "text/html"})
+    serve(fake_cluster, App({"/_cluster/health": page}))
+    said = refusal(run("elasticsearch.py", "x"))
+    assert said.endswith("/proxy/_cluster/health answered 200: <html> log in\n")
+
+
 def test_nothing_there(run: Run) -> None:
     """The apiserver's refusal."""
     said = refusal(run("elasticsearch.py", "x"))

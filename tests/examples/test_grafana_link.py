@@ -75,6 +75,11 @@ def test_no_grafana(run: Run) -> None:
     assert "no service fits 'grafana' in any namespace" in refusal(run("grafana_link.py", "pods"))
 
 
+def test_a_base_that_is_none(grafana: App, run: Run) -> None:
+    """It's named, and the link is not printed."""
+    assert "'localhost:8001'" in refusal(run("grafana_link.py", "pods", "--via", "localhost:8001"))
+
+
 def test_no_value(grafana: App, run: Run) -> None:
     """Wrong usage."""
     done = run("grafana_link.py", "pods", "namespace")
