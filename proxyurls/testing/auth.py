@@ -178,3 +178,19 @@ def _covers(rule: Object, act: Act) -> bool:
         and not wanted.isdisjoint(rule.get("resources") or ())
         and (not names or act.name in names)
     )
+
+
+def review(user: User, plural: str, content: Object, store: Store) -> Object:
+    """The answer to a (Self)SubjectAccessReview."""
+    spec = content.get("spec") or {}
+    if plural != resources.REVIEWS[0]:
+        user = User(spec.get("user") or "", tuple(spec.get("groups") or ()))
+    asked = spec.get("resourceAttributes") or {}
+    fields = ("verb", "group", "resource", "subresource", "namespace", "name")
+    act = Act(*(asked.get(field) or "" for field in fields))
+    if path := (spec.get("nonResourceAttributes") or {}).get("path"):
+        act = Act(spec["nonResourceAttributes"].get("verb") or "", path=path)
+    kind = {"kind": content.get("kind") or "SelfSubjectAccessReview"}
+    kind["apiVersion"] = f"{resources.REVIEW_GROUP}/v1"
+    status = {"allowed": may(user, act, store)}
+    return {**kind, "metadata": {}, "spec": spec, "status": status}

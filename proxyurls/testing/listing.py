@@ -42,14 +42,7 @@ def page(store: Store, resource: Resource, namespace: str | None, query: Mapping
         Refusal: the query makes no sense, or its token has expired.
     """
     limit = number(query, "limit")
-    tests = [
-        test
-        for test in (
-            selectors.labels(query.get("labelSelector", "")),
-            selectors.fields(query.get("fieldSelector", "")),
-        )
-        if test is not None
-    ]
+    tests = selectors.tests(query)
     revision, start = store.revision, None
     if token := query.get("continue", ""):
         asked, start = _read(token)

@@ -82,6 +82,16 @@ def exists(resource: str, name: str) -> Refusal:
     return Refusal(409, "AlreadyExists", message, details=details)
 
 
+def conflict(resource: str, name: str) -> Refusal:
+    """The object is not any more what the one who changes it takes it for."""
+    message = (
+        f"Operation cannot be fulfilled on {resource} {quoted(name)}: the object has been "
+        "modified; please apply your changes to the latest version and try again"
+    )
+    details = {"name": name, "kind": resource.partition(".")[0]}
+    return Refusal(409, "Conflict", message, details=details)
+
+
 def unknown_path() -> Refusal:
     """The API has no such path."""
     message = "the server could not find the requested resource"

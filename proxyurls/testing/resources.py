@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from proxyurls.testing.refusal import Object
 
 VERSION = {"major": "1", "minor": "20", "gitVersion": "v1.20.2", "platform": "linux/amd64"}
-VERBS = ["create", "delete", "get", "list", "patch", "watch"]
+VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
 REVIEWS = ("selfsubjectaccessreviews", "subjectaccessreviews")
 RBAC = "rbac.authorization.k8s.io"
 REVIEW_GROUP = "authorization.k8s.io"
@@ -116,6 +116,8 @@ def _resource_list(group: str) -> Object:
             continue
         row = {"name": one.plural, "singularName": one.kind.lower(), "namespaced": one.namespaced}
         row |= {"kind": one.kind, "verbs": VERBS, "shortNames": list(one.short)}
+        if one.plural in ("pods", "services"):  # what `kubectl get all` gets
+            row["categories"] = ["all"]
         rows.append(row)
         for sub in one.subresources:
             named = {"name": f"{one.plural}/{sub}", "singularName": "", "verbs": ["get"]}

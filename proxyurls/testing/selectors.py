@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from proxyurls.testing.refusal import Object, bad_request
 
@@ -23,6 +23,16 @@ _REQUIREMENT = re.compile(
     rf"|\s(?P<word>in|notin)\s*\((?P<values>[^()]*)\))?)\s*"
 )
 _FIELDS = {"metadata.name": "name", "metadata.namespace": "namespace"}
+
+
+def tests(query: Mapping[str, str]) -> list[Test]:
+    """The tests that the selectors in a query put an object to.
+
+    Raises:
+        Refusal: one makes no sense.
+    """
+    found = labels(query.get("labelSelector", "")), fields(query.get("fieldSelector", ""))
+    return [test for test in found if test is not None]
 
 
 def labels(text: str) -> Test | None:

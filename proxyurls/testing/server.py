@@ -10,14 +10,25 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from multidict import CIMultiDict
 
-from proxyurls.testing import auth, forwarding, location, proxy, refusal, resources, upgrade
-from proxyurls.testing.api import API, Call
+from proxyurls.testing import (
+    auth,
+    forwarding,
+    location,
+    proxy,
+    refusal,
+    resources,
+    upgrade,
+    watch,
+)
+from proxyurls.testing.api import API, Wish
+from proxyurls.testing.call import Call
 from proxyurls.testing.protocol import METHODS, Incoming, Nothing, Protocol, plain
 from proxyurls.testing.refusal import Object, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+OPENAPI = "/openapi/v2"  # an empty document, with which kubectl validates nothing
 HEALTH = ("/healthz", "/readyz", "/livez")
 
 
@@ -58,7 +69,10 @@ class Front:
         try:
             return await self._answer(request, asked)
         except Refusal as refused:
-            return answer(refused.code, refused.status(), request.method)
+            made = answer(refused.code, refused.status(), request.method)
+            if refused.reason == "Forbidden":
+                made.headers["X-Content-Type-Options"] = "nosniff"
+            return made
 
     async def _answer(self, request: Incoming, asked: forwarding.Asked) -> web.StreamResponse:
         certificate = request.get_extra_info("peercert")
@@ -66,13 +80,15 @@ class Front:
         user = auth.impersonate(user, request.headers, self.api.store)
         call = Call.parse(asked.path)
         query = dict(parse_qsl(asked.query, keep_blank_values=True))
-        watch = query.get("watch") in ("1", "true")
+        watching = query.get("watch") in ("1", "true")
         act = auth.Act(request.method.lower().replace("head", "get"), path=asked.path)
         if call is not None:
-            act = call.act(request.method, watch=watch)
+            act = call.act(request.method, watch=watching)
         auth.check(user, act, self.api.store)
         if asked.path in HEALTH:
             return plain(200, "ok")
+        if asked.path == OPENAPI:
+            return web.Response(content_type="application/com.github.proto-openapi.spec.v2")
         if call is None:
             document = resources.document(asked.path)
             if document is None:
@@ -82,12 +98,11 @@ class Front:
         if call.subresource == "proxy" and call.plural in kinds and not call.group:
             return await self._proxy(request, asked, call)
         accept = request.headers.get("Accept", "")
-        if watch and not call.name and request.method == "GET":
+        if watching and not call.name and request.method == "GET":
             return await self._watch(request, call, query, accept)
-        body = await request.read()
-        status, content = self.api.answer(
-            user, call, request.method, query=query, accept=accept, body=body
-        )
+        body = await request.content.read()
+        wish = Wish(request.method, query, accept, request.content_type, body)
+        status, content = self.api.answer(user, call, wish)
         return answer(status, content, request.method)
 
     async def _proxy(
@@ -128,7 +143,7 @@ class Front:
         headers = CIMultiDict([proxy.PRIVATE, ("Content-Type", "application/json")])
         made = web.StreamResponse(headers=headers)
         await made.prepare(request)
-        async with contextlib.aclosing(self.api.watch(call, query, accept)) as events:
+        async with contextlib.aclosing(watch.events(self.api.store, call, query, accept)) as events:
             async for event in events:
                 await made.write(json.dumps(event).encode() + b"\n")
         await made.write_eof()

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NamedTuple
 
-from proxyurls.testing.refusal import Object, exists, not_found
+from proxyurls.testing.refusal import Object, conflict, exists, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from proxyurls.testing.resources import Resource
 
 Key = tuple[str, str, str]  # the qualified resource, the namespace or "", the name
+
+
+_KEPT = ("name", "namespace", "uid", "creationTimestamp")
 
 
 class Change(NamedTuple):
@@ -77,16 +80,22 @@ class Store:
                 raise exists(resource.qualified, name)
             return self._put("ADDED", key, made)
 
-    def patch(self, resource: Resource, namespace: str, name: str, changes: Object) -> Object:
-        """Merge changes into an object (RFC 7396).
+    def change(
+        self, resource: Resource, namespace: str, name: str, changed: Callable[[Object], Object]
+    ) -> Object:
+        """Put what ``changed`` makes of an object into its place.
 
         Raises:
-            Refusal: it isn't there.
+            Refusal: it isn't there, or was changed by somebody else meanwhile.
         """
         with self._lock:
             old = self.get(resource, namespace, name)
-            new = copy.deepcopy(merged(old, changes))
-            new["metadata"] = {**new["metadata"], "name": name}
+            new = copy.deepcopy(changed(old))
+            metadata, kept = new.get("metadata") or {}, old["metadata"]
+            if metadata.get("resourceVersion") not in (None, "", kept["resourceVersion"]):
+                raise conflict(resource.qualified, name)
+            metadata |= {key: kept[key] for key in _KEPT if key in kept}
+            new["metadata"] = _without_nones(metadata)
             return self._put("MODIFIED", (resource.qualified, namespace, name), new)
 
     def delete(self, resource: Resource, namespace: str, name: str) -> Object:
@@ -145,20 +154,6 @@ class Store:
                     del self._history[key]
                 else:
                     self._history[key] = history[-1:]
-
-
-def merged(old: Object, changes: Object) -> Object:
-    """A JSON merge patch, applied."""
-    new = dict(old)
-    for key, value in changes.items():
-        if value is None:
-            new.pop(key, None)
-        elif isinstance(value, dict):
-            before = new.get(key)
-            new[key] = merged(before if isinstance(before, dict) else {}, value)
-        else:
-            new[key] = value
-    return new
 
 
 def _without_nones(content: Object) -> Object:

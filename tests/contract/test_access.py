@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import http.client
-import os
 import ssl
-import subprocess
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
+from .kubectl import kubectl
+
 if TYPE_CHECKING:
     from .cluster import APIServer
-
-
-def kubectl(apiserver: APIServer, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run kubectl with the server's kubeconfig and nothing of this machine's."""
-    if apiserver.kubectl is None:
-        pytest.skip("KUBEBUILDER_ASSETS has no kubectl")
-    home = apiserver.kubeconfig.parent
-    environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(home)}
-    environment["KUBECONFIG"] = str(apiserver.kubeconfig)
-    return subprocess.run(
-        [str(apiserver.kubectl), *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def test_ipv6(apiserver: APIServer) -> None:
@@ -65,11 +48,3 @@ def test_default_context(apiserver: APIServer) -> None:
     path = '{.contexts[?(@.name=="token")].context.namespace}'
     run = kubectl(apiserver, "config", "view", "-o", f"jsonpath={path}")
     assert run.stdout == "monitoring"
-
-
-def test_kubectl_table(apiserver: APIServer) -> None:
-    """A list in kubectl is a table with all its columns."""
-    run = kubectl(apiserver, "get", "services", "-n", "default", "-o", "wide")
-    assert run.stderr == ""
-    heads = run.stdout.splitlines()[0].split()
-    assert heads == ["NAME", "TYPE", "CLUSTER-IP", "EXTERNAL-IP", "PORT(S)", "AGE", "SELECTOR"]
