@@ -38,6 +38,7 @@ LEVELS = {
     "resolve": 4,
     "cluster": 4,
     "doctor": 4,
+    "demo": 5,
     "gateway": 5,
     "testing": 5,
     "cli": 6,

@@ -16,6 +16,7 @@ COMMANDS = {
     "cluster-info": "list the cluster's own services, as kubectl cluster-info does",
     "fetch": "request a URL behind the apiserver with your credentials",
     "config": "show which cluster and credentials are used, and why",
+    "demo": "run a fake cluster with small apps, to try all this without Kubernetes",
     "completion": "print the shell completion script",
 }
 

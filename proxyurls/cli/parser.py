@@ -28,7 +28,14 @@ class UsageError(InvalidInput):
 
 
 class Parser(argparse.ArgumentParser):
-    """The parser of one command. Wrong usage raises `UsageError`."""
+    """The parser of one command. Wrong usage raises `UsageError`.
+
+    Attributes:
+        runs: whether what follows ``--`` is another program's command line. It becomes the
+            attribute ``program`` of what `parse` returns, None where there's no ``--``.
+    """
+
+    runs = False
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog=prog, allow_abbrev=False, formatter_class=_Formatter)
@@ -60,8 +67,11 @@ class Parser(argparse.ArgumentParser):
         """
         options: list[str] = []
         words: list[str] = []
+        argv, program = self._parted(argv)
         for is_option, text in self.split(argv):
             (options if is_option else words).append(text)
+            if self.runs and words not in ([], [command]):
+                self.error(f"to run {text!r}, type `--` before it: `{self.prog} -- {text} …`")
         if command:
             words.remove(command)
         if "--" in words:
@@ -71,7 +81,16 @@ class Parser(argparse.ArgumentParser):
         extra = [word for word in extra if word != "--"]
         if extra:
             self.error(f"unexpected argument {extra[0]!r}: the command takes {self._takes()}")
+        if self.runs:
+            args.program = program
         return args
+
+    def _parted(self, argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str] | None]:
+        """The command line up to the first ``--`` behind the command, and what follows it."""
+        for at, word in enumerate(argv):
+            if self.runs and word == "--" and self.first_word(argv[:at]):
+                return argv[:at], argv[at + 1 :]
+        return argv, None
 
     def first_word(self, argv: Sequence[str]) -> str | None:
         """The first word that is no option and no option's value.
