@@ -108,7 +108,6 @@ def fill(apiserver: APIServer, elasticsearch: tuple[str, int]) -> None:
         "monitoring",
         ports=[Port(3000, "http"), Port(9094, "gossip")],
         upstream=elasticsearch,
-        labels={"app.kubernetes.io/name": "grafana"},
     )
     apiserver.add_service("alertmanager", "monitoring", ports=[Port(8443)], endpoints=False)
     containers = [[ContainerPort(9100, "metrics")], [ContainerPort(8080, "http")]]

@@ -25,21 +25,22 @@ COOKBOOK = EXAMPLES.parent / "docs" / "cookbook.md"
 
 
 class App:
-    """An app that answers by path, and remembers what it was asked.
+    """An app that remembers what it was asked.
 
     Args:
-        answers: what it gives for each path; a function gets the request.
+        answers: what it gives for each path; or another app, which answers.
     """
 
-    def __init__(self, answers: Mapping[str, object]) -> None:
+    def __init__(self, answers: Mapping[str, object] | Callable[[Request], object]) -> None:
         self.answers = answers
         self.requests: list[Request] = []
 
     def __call__(self, request: Request) -> object:
         self.requests.append(request)
+        if callable(self.answers):
+            return self.answers(request)
         path = request.target.partition("?")[0]
-        answer = self.answers.get(path, Response("no such page", 404))
-        return answer(request) if callable(answer) else answer
+        return self.answers.get(path, Response("no such page", 404))
 
     @property
     def targets(self) -> list[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .conftest import Run
 
 SAMPLE = EXAMPLES / "catalog-info.yaml"
-GRAFANA = {"app.kubernetes.io/name": "grafana"}
+GRAFANA = {"kubernetes.io/name": "grafana"}
 
 
 def entity(**annotations: str) -> str:
@@ -43,20 +43,20 @@ def test_links(
     app = App({"/": "<p>Grafana"})
     add = fake_cluster.add_service
     ports = {"gossip": 9094, "http": 3000}
-    add("grafana", "monitoring", ports=ports, upstream=app, labels=GRAFANA)
-    add("grafana-tls", "monitoring", ports={"https": 3443}, upstream=app, labels=GRAFANA)
-    add("other", "monitoring", upstream=app)
+    add("monitoring-grafana", "kube-system", ports=ports, upstream=app, labels=GRAFANA)
+    add("tls", "kube-system", ports={"https": 3443}, upstream=app, labels=GRAFANA)
+    add("other", "kube-system", upstream=app)
     done = run("catalog.py", str(SAMPLE))
     assert (done.returncode, done.stderr) == (0, "")
-    root = f"{fake_cluster.url}/api/v1/namespaces/monitoring/services"
+    root = f"{fake_cluster.url}/api/v1/namespaces/kube-system/services"
     sample = yaml.safe_load(SAMPLE.read_text())
     made, ours = yaml.safe_load(done.stdout), {"type": "apiserver-proxy"}
     assert made.pop("metadata") == {
         **sample.pop("metadata"),
         "links": [
             {"url": "https://wiki.example/dashboards", "title": "Runbook"},
-            {"url": f"{root}/grafana:3000/proxy/", "title": "grafana", **ours},
-            {"url": f"{root}/https:grafana-tls:3443/proxy/", "title": "grafana-tls", **ours},
+            {"url": f"{root}/monitoring-grafana:3000/proxy/", "title": "grafana", **ours},
+            {"url": f"{root}/https:tls:3443/proxy/", "title": "grafana", **ours},
         ],
     }
     assert made == sample

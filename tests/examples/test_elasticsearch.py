@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
-from proxyurls.testing import FakeCluster, Request, Response
+from proxyurls.demo.elasticsearch import Elasticsearch
+from proxyurls.demo.tweets import tweets
+from proxyurls.testing import FakeCluster, Response
 
 from .conftest import App, refusal
 
 if TYPE_CHECKING:
     from .conftest import Run
 
-HEALTH = {"cluster_name": "kubernetes_logging", "status": "yellow", "unassigned_shards": 5}
-LOGS = (
-    {"user": "kimchy", "message": "trying out Elasticsearch"},
-    {"user": "elastic", "message": "willkommen, schön"},
-)
 
-
-def search(total: object) -> App:
-    """A small Elasticsearch, that finds all of its logs and says their number in its own way."""
-
-    def answer(request: Request) -> object:
-        if request.target.endswith("q=user%3A"):
-            return Response('{"error": "Failed to parse query [user:]"}\n', 400)
-        return {"hits": {"total": total, "hits": [{"_source": log} for log in LOGS]}}
-
-    return App({"/_cluster/health": HEALTH, "/_search": answer})
+@pytest.fixture
+def demo(fake_cluster: FakeCluster) -> App:
+    """The demo's Elasticsearch, at its place."""
+    return serve(fake_cluster, App(Elasticsearch([tweets()])))
 
 
 def serve(fake_cluster: FakeCluster, app: App) -> App:
@@ -36,29 +28,42 @@ def serve(fake_cluster: FakeCluster, app: App) -> App:
     return app
 
 
-@pytest.mark.parametrize("total", [2, {"value": 2, "relation": "eq"}], ids=["6", "7"])
-def test_health_and_search(fake_cluster: FakeCluster, run: Run, total: object) -> None:
-    """Both are asked, of every Elasticsearch, and no credential reaches it."""
-    app = serve(fake_cluster, search(total))
-    done = run("elasticsearch.py", "user:kimchy AND ümlaut")
+def test_health_and_search(demo: App, run: Run) -> None:
+    """Both are asked, and no credential arrives."""
+    done = run("elasticsearch.py", 'user:kimchy AND message:"another tweet"')
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [
-        "kubernetes_logging is yellow: 5 shards have no node",
-        "2 found",
-        '{"user": "kimchy", "message": "trying out Elasticsearch"}',
-        '{"user": "elastic", "message": "willkommen, schön"}',
+    health, found, hit = done.stdout.splitlines()
+    assert health == "kubernetes_logging is yellow: 5 shards have no node"
+    assert found == "1 found"
+    assert json.loads(hit) == {
+        "user": "kimchy",
+        "post_date": "2009-11-15T14:15:51",
+        "message": "another tweet, will it be indexed?",
+        "likes": 1,
+    }
+    query = "user%3Akimchy%20AND%20message%3A%22another%20tweet%22"
+    assert demo.targets == ["/_cluster/health", f"/_search?q={query}"]
+    assert not any("Authorization" in request.headers for request in demo.requests)
+
+
+def test_newer_ones(fake_cluster: FakeCluster, run: Run) -> None:
+    """From Elasticsearch 7 on the number of hits is an object."""
+    health = {"cluster_name": "logs", "status": "green", "unassigned_shards": 0}
+    hits = {"total": {"value": 1, "relation": "eq"}, "hits": [{"_source": {"user": "jané"}}]}
+    serve(fake_cluster, App({"/_cluster/health": health, "/_search": {"hits": hits}}))
+    assert run("elasticsearch.py", "*").stdout.splitlines() == [
+        "logs is green: 0 shards have no node",
+        "1 found",
+        '{"user": "jané"}',
     ]
-    query = "user%3Akimchy%20AND%20%C3%BCmlaut"
-    assert app.targets == ["/_cluster/health", f"/_search?q={query}"]
-    assert not any("Authorization" in request.headers for request in app.requests)
 
 
-def test_a_query_that_it_refuses(fake_cluster: FakeCluster, run: Run) -> None:
+def test_a_query_that_it_refuses(demo: App, run: Run) -> None:
     """Elasticsearch's own words, in one line."""
-    app = serve(fake_cluster, search(0))
     said = refusal(run("elasticsearch.py", "user:"))
-    assert said.endswith('answered 400: {"error": "Failed to parse query [user:]"}\n')
-    assert app.targets[-1] == "/_search?q=user%3A"
+    assert "/_search?q=user%3A answered 400: {" in said
+    assert "Failed to parse query [user:]" in said
+    assert demo.targets[-1] == "/_search?q=user%3A"
 
 
 def test_a_login_page(fake_cluster: FakeCluster, run: Run) -> None:
