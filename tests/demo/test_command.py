@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from test_startup import command
 
 from proxyurls.cli import main
 
@@ -301,3 +302,26 @@ def test_options_before_and_between(
     monkeypatch.setattr(sys, "argv", ["proxyurls"])
     assert main(argv) == 0
     assert capfd.readouterr() == ("", NOTE)
+
+
+@pytest.mark.parametrize(
+    "argv", [["demo", "--help"], ["demo", "--port", "x"], ["demo", "kubectl"], ["demo", "--"]]
+)
+def test_aiohttp_is_loaded_by_the_cluster_alone(argv: list[str]) -> None:
+    """Help and refusals don't wait for it."""
+    assert "aiohttp" not in command(*argv).modules
+
+
+def test_completion(environment: dict[str, str]) -> None:
+    """The shell completes the command and its option."""
+    for line, wanted in (("proxyurls dem", "demo "), ("proxyurls demo --por", "--port ")):
+        asked = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line))}
+        asked |= {"_ARGCOMPLETE_SUPPRESS_SPACE": "0", "_ARGCOMPLETE_IFS": "|"}
+        asked["_ARGCOMPLETE_STDOUT_FILENAME"] = f"{environment['TMPDIR']}/answer"
+        subprocess.run(
+            [f"{SCRIPTS}/proxyurls"],
+            env=environment | asked,
+            check=True,
+            timeout=60,
+        )
+        assert Path(asked["_ARGCOMPLETE_STDOUT_FILENAME"]).read_text() == wanted

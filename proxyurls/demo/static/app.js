@@ -10,7 +10,7 @@ function show() {
   $("#lost").hidden = found;
   $("#lost code").textContent = location.pathname;
   for (const link of document.querySelectorAll("nav a")) {
-    link.toggleAttribute("aria-current", link.pathname === location.pathname);
+    link.setAttribute("aria-current", link.pathname === location.pathname ? "page" : "false");
   }
 }
 
