@@ -40,8 +40,7 @@ def as_a_newcomer(command: str, folder: Path) -> subprocess.CompletedProcess[str
         cwd=folder / "clone",
         env=environ,
         text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         timeout=1200,
         check=False,
     )
@@ -66,6 +65,4 @@ def test_the_tests() -> None:
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"\d{3,} passed", done.stdout)
-    assert (
-        "no cluster" in done.stdout or "KUBEBUILDER_ASSETS" in done.stdout
-    )  # why some are skipped
+    assert "KUBEBUILDER_ASSETS" in done.stdout  # it says why some are skipped
