@@ -6,6 +6,7 @@ plugin/pkg/auth/authorizer/rbac.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxyurls.testing import resources
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from proxyurls.testing.store import Store
 
 MASTERS, AUTHENTICATED = "system:masters", "system:authenticated"
+_FORMAT = re.compile(r"%[-+# 0]*\d*(?:\.\d*)?(?P<verb>.?)", re.DOTALL)
 _EVERYWHERE = "at the cluster scope"
 _OPEN = ("/version", "/healthz", "/readyz", "/livez")
 
@@ -113,12 +115,21 @@ def check(user: User, act: Act, store: Store) -> None:
     message = f"User {quoted(user.name)} cannot {act.verb} {what}"
     for char, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         message = message.replace(char, safe)
+    message = _FORMAT.sub(_formatted, message)
     if act.path:
         raise Refusal(403, "Forbidden", f"forbidden: {message}", details={})
     named = f"{act.resource}.{act.group}" if act.group else act.resource
     named += f" {quoted(act.name)}" if act.name else ""
     details = {"kind": act.resource} | ({"name": act.name} if act.name else {})
     raise Refusal(403, "Forbidden", f"{named} is forbidden: {message}", details=details)
+
+
+def _formatted(match: re.Match[str]) -> str:
+    """What becomes of a % in the message, which the server takes for a format of its own."""
+    verb = match["verb"]
+    if verb == "%":
+        return "%"
+    return f"%!{verb}(MISSING)" if verb else "%!(NOVERB)"
 
 
 def may(user: User, act: Act, store: Store) -> bool:

@@ -19,11 +19,12 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 HOP = {
-    *("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"),
-    *("upgrade", "proxy-authenticate", "proxy-authorization"),
+    *("Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding"),
+    *("Upgrade", "Proxy-Authenticate", "Proxy-Authorization"),
 }
-_CREDENTIALS = ("authorization", "impersonate-")
-_CORS = {f"access-control-allow-{name}" for name in ("origin", "methods", "headers", "credentials")}
+_CREDENTIALS = ("Authorization", "Impersonate-")
+_CORS = {f"Access-Control-Allow-{name}" for name in ("Origin", "Methods", "Headers", "Credentials")}
+_MEANT_TO_HAVE_A_BODY = ("POST", "PUT", "PATCH")  # they say that they have none
 
 
 def decode(text: str) -> str:
@@ -92,40 +93,60 @@ def way(path: str, rest: str) -> Way:
     return Way(suffix, prefix, forwarded)
 
 
+def canonical(name: str) -> str:
+    """A header's name as Go spells it."""
+    return "-".join(part.capitalize() for part in name.split("-"))
+
+
 def request_headers(
-    headers: Iterable[tuple[str, str]], client: str, forwarded: str | None
+    method: str, headers: Iterable[tuple[str, str]], client: str, forwarded: str | None
 ) -> Headers:
-    """The request's headers as they go on; those of an upgrade (no ``forwarded``) keep its hop."""
-    pairs = list(headers)
-    dropped = {"x-forwarded-for"}
+    """The request's headers as they go on; those of an upgrade (no ``forwarded``) keep its hop.
+
+    Args:
+        method: the request's method.
+        headers: its headers as they came.
+        client: who sent it.
+        forwarded: X-Forwarded-Uri.
+    """
+    pairs = [(canonical(name), value) for name, value in headers]
+    given = dict(reversed(pairs))
+    dropped = {"X-Forwarded-For", "Trailer"}
     if forwarded is not None:
-        dropped |= HOP | {"x-forwarded-uri"}
+        dropped |= HOP | {"X-Forwarded-Uri"}
         for name, value in pairs:
-            if name.lower() == "connection":
-                dropped |= {part.strip().lower() for part in value.split(",")}
+            if name == "Connection":
+                dropped |= {canonical(part.strip()) for part in value.split(",")}
+    if given.get("Content-Length", "0") == "0":
+        dropped.add("Content-Length")
     kept = [
         (name, value)
         for name, value in pairs
-        if name.lower() not in dropped and not name.lower().startswith(_CREDENTIALS)
+        if name not in dropped and not name.startswith(_CREDENTIALS)
     ]
-    if forwarded is not None and any(
-        name.lower() == "te" and "trailers" in value for name, value in pairs
-    ):
-        kept.append(("Te", "trailers"))
-    before = [value for name, value in pairs if name.lower() == "x-forwarded-for"]
+    chunked = given.get("Transfer-Encoding", "").lower() == "chunked"
+    if chunked and "Trailer" in given:
+        kept.append(("Trailer", given["Trailer"]))
+    if method in _MEANT_TO_HAVE_A_BODY and not chunked and "Content-Length" in dropped:
+        kept.append(("Content-Length", "0"))
+    before = [value for name, value in pairs if name == "X-Forwarded-For"]
     kept.append(("X-Forwarded-For", ", ".join([*before, client])))
-    if forwarded is not None:
-        kept.append(("X-Forwarded-Uri", forwarded.strip(" \t")))
-    return kept
+    if forwarded is None:
+        if "User-Agent" not in given:
+            kept.append(("User-Agent", "Go-http-client/1.1"))
+        return kept
+    if any(name == "Te" and "trailers" in value for name, value in pairs):
+        kept.append(("Te", "trailers"))
+    return [*kept, ("X-Forwarded-Uri", forwarded.strip(" \t"))]
 
 
-def response_headers(headers: Iterable[tuple[str, str]]) -> Headers:
+def response_headers(status: int, headers: Iterable[tuple[str, str]]) -> Headers:
     """The answer's headers as they come back."""
-    return [
-        (name, value)
-        for name, value in headers
-        if name.lower() not in HOP and name.lower() not in _CORS
-    ]
+    dropped = HOP | _CORS
+    if status == 304:
+        dropped.add("Content-Type")
+    pairs = [(canonical(name), value) for name, value in headers]
+    return [(name, value) for name, value in pairs if name not in dropped]
 
 
 def is_upgrade(headers: Iterable[tuple[str, str]]) -> bool:

@@ -71,11 +71,18 @@ def complaint(error: Exception, location: Location) -> str:
     return str(cause)
 
 
+class Outgoing(aiohttp.ClientRequest):
+    """A request to an upstream. A DELETE without a body does not say that it has none."""
+
+    GET_METHODS = aiohttp.ClientRequest.GET_METHODS | {"DELETE"}
+
+
 class Proxy:
     """Passes requests on. It is made, used and closed in one event loop."""
 
     def __init__(self) -> None:
-        connector = aiohttp.TCPConnector(ssl=unverified(), limit=0, force_close=True)
+        # Each connection is used once: force_close would say so to the upstream, as Go does not.
+        connector = aiohttp.TCPConnector(ssl=unverified(), limit=0, keepalive_timeout=0)
         self._session = aiohttp.ClientSession(
             connector=connector,
             auto_decompress=False,
@@ -84,6 +91,7 @@ class Proxy:
             skip_auto_headers=_NOT_OURS,
             max_line_size=1 << 20,
             max_field_size=1 << 20,
+            request_class=Outgoing,
         )
 
     async def close(self) -> None:
@@ -100,7 +108,9 @@ class Proxy:
         if not way.sendable:
             raise unreachable('net/http: invalid header field value for "X-Forwarded-Uri"')
         headers = CIMultiDict(
-            forwarding.request_headers(headers_of(request), request.remote or "", way.forwarded)
+            forwarding.request_headers(
+                *(request.method, headers_of(request), request.remote or "", way.forwarded)
+            )
         )
         unzip = request.method != "HEAD" and not {"Accept-Encoding", "Range"} & {
             name.title() for name in headers
@@ -146,8 +156,9 @@ async def _bring_back(
         (name.decode("latin-1"), value.decode("utf-8", "surrogateescape"))
         for name, value in answer.raw_headers
     ]
-    headers = CIMultiDict([PRIVATE, *forwarding.response_headers(pairs)])
-    zipped = unzip and headers.get("Content-Encoding") == "gzip"
+    headers = CIMultiDict([PRIVATE, *forwarding.response_headers(answer.status, pairs)])
+    empty = answer.status in (204, 304) or headers.get("Content-Length") == "0"
+    zipped = unzip and not empty and headers.get("Content-Encoding") == "gzip"
     if zipped:  # as Go's transport does with what it asked for by itself
         headers.popall("Content-Encoding")
         headers.popall("Content-Length", None)
@@ -156,9 +167,9 @@ async def _bring_back(
     try:
         if "Location" in headers:
             made.headers["Location"] = rewriter.link(headers["Location"])
-        elif headers.get("Content-Type", "").split(";")[0].strip() == "text/html":
+        elif answer.headers.get("Content-Type", "").split(";")[0].strip() == "text/html":
             page = await answer.read()
-            page = zlib.decompress(page, 31) if zipped and page else page
+            page = _unzipped(page, "") if zipped else page
             rewritten = rewrite(page, headers.get("Content-Encoding", ""), rewriter)
             if rewritten is None:
                 return _hang_up(request)
@@ -189,18 +200,13 @@ def rewrite(page: bytes, encoding: str, rewriter: html.Rewriter) -> bytes | None
     """A page with its links rewritten; None if the server can't read it and hangs up.
 
     Raises:
-        Refusal: the page is said to be deflated, and isn't.
+        Refusal: the page is not encoded as it's said to be.
     """
-    if not page:
-        return page
     if encoding == "gzip":
-        page = gzip.decompress(page)
+        page = _unzipped(page, "errorf making gzip reader: ")
     elif encoding == "deflate":
-        try:
-            page = zlib.decompress(page, -15)
-        except zlib.error:
-            raise Refusal(500, "", "flate: corrupt input before offset 1") from None
-    elif encoding:
+        page = _inflated(page)
+    elif encoding and page:
         return None
     text = rewriter.document(page.decode("utf-8", "surrogateescape"))
     page = text.encode("utf-8", "surrogateescape")
@@ -210,3 +216,36 @@ def rewrite(page: bytes, encoding: str, rewriter: html.Rewriter) -> bytes | None
         packer = zlib.compressobj(wbits=-15)
         return packer.compress(page) + packer.flush()
     return page
+
+
+def _unzipped(page: bytes, prefix: str) -> bytes:
+    """A page that is said to be zipped.
+
+    Raises:
+        Refusal: it isn't; ``prefix`` is how the server begins to say so.
+    """
+    if not page:
+        raise Refusal(500, "", f"{prefix}EOF")
+    try:
+        return gzip.decompress(page)
+    except gzip.BadGzipFile:
+        raise Refusal(500, "", f"{prefix}gzip: invalid header") from None
+
+
+def _inflated(page: bytes) -> bytes:
+    """A page that is said to be deflated.
+
+    Raises:
+        Refusal: it isn't, and where that was seen.
+    """
+    inflater = zlib.decompressobj(-15)
+    made = bytearray()
+    for at in range(len(page)):
+        try:
+            made += inflater.decompress(page[at : at + 1])
+        except zlib.error:
+            message = f"flate: corrupt input before offset {at + 1}"
+            raise Refusal(500, "", message) from None
+    if not inflater.eof:
+        raise Refusal(500, "", "unexpected EOF")
+    return bytes(made)

@@ -128,3 +128,8 @@ def unauthorized() -> Refusal:
 def unreachable(error: str) -> Refusal:
     """The upstream gave no answer; ``error`` is what Go says of it."""
     return Refusal(500, "", f"error trying to reach service: {error}")
+
+
+def undialled(error: str) -> Refusal:
+    """The same for an upgrade, if the upstream could not even be connected to."""
+    return Refusal(500, "", f"error dialing backend: {error}")

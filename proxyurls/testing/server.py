@@ -110,6 +110,8 @@ class Front:
     ) -> web.StreamResponse:
         if request.method.encode() not in METHODS:
             raise refusal.wrong_method()
+        if not call.name:
+            raise refusal.bad_request("name must be provided")
 
         def get(plural: str, name: str) -> Object:
             resource = resources.core(plural)
@@ -129,8 +131,9 @@ class Front:
             if request.transport is not None:
                 request.transport.abort()
             return Nothing()
-        if number > 65535:
-            raise refusal.unreachable(f"dial tcp: address {found.port}: invalid port")
+        if number > 65535 and (upgraded or way.sendable):
+            fail = refusal.undialled if upgraded else refusal.unreachable
+            raise fail(f"dial tcp: address {found.port}: invalid port")
         address = self.routes.get((found.ip, number), (found.ip, number))
         errand = proxy.Errand(found, address, way, asked.query)
         if upgraded:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from proxyurls.testing import forwarding, proxy
 from proxyurls.testing.protocol import Nothing, Protocol
-from proxyurls.testing.refusal import Refusal
+from proxyurls.testing.refusal import Refusal, undialled
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -32,7 +32,7 @@ async def pass_on(request: web.BaseRequest, errand: proxy.Errand) -> web.StreamR
         reader, writer = await asyncio.open_connection(host, port, ssl=context)
     except OSError as error:
         protocol.tunnel = None
-        raise Refusal(500, "", proxy.complaint(error, errand.location)) from None
+        raise undialled(proxy.complaint(error, errand.location)) from None
     try:
         return await _exchange(request, protocol, errand, reader, writer, early=early)
     finally:
@@ -48,7 +48,9 @@ async def _exchange(
     *,
     early: list[bytes],
 ) -> web.StreamResponse:
-    headers = forwarding.request_headers(proxy.headers_of(request), request.remote or "", None)
+    headers = forwarding.request_headers(
+        *(request.method, proxy.headers_of(request), request.remote or "", None)
+    )
     lines = [f"{request.method} {errand.target} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in headers]
     writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape"))
@@ -62,7 +64,7 @@ async def _exchange(
         protocol.tunnel = None
         raise Refusal(500, "", f"invalid upgrade response: status code {status}")
     transport = cast("asyncio.Transport", request.transport)
-    transport.write(head)
+    transport.write(head if status == 101 else _respelt(head))
     if status == 101:
         for data in early:
             writer.write(data)
@@ -73,6 +75,15 @@ async def _exchange(
             await asyncio.wait_for(_pump(reader, transport, _length(head)), _PATIENCE)
     transport.close()
     return Nothing()
+
+
+def _respelt(head: bytes) -> bytes:
+    """The head of a refusal as Go writes it anew: its names in their usual spelling, no Trailer."""
+    first, *lines = head.decode("latin-1").split("\r\n")
+    pairs = [line.partition(":")[::2] for line in lines if line]
+    kept = [(forwarding.canonical(name), value) for name, value in pairs]
+    text = "".join(f"{name}:{value}\r\n" for name, value in kept if name != "Trailer")
+    return f"{first}\r\n{text}\r\n".encode("latin-1")
 
 
 def _length(head: bytes) -> int:

@@ -243,7 +243,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(promised))
         self.end_headers()
         block = bytes(1 << 20)
-        while size > 0:
+        while size > 0 and self.command != "HEAD":
             self.wfile.write(block[:size])
             size -= len(block)
 
@@ -252,7 +252,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
         self.end_headers()
-        for number in range(count):
+        for number in range(count if self.command != "HEAD" else 0):
             self.wfile.write(b"data: %d\n\n" % number)
             self.wfile.flush()
             time.sleep(0.2)
