@@ -125,6 +125,33 @@ def test_gzip(site: Site) -> None:
     assert gzip.decompress(answer.body).decode() == f'<a href="{site.root("web")}/x">'
 
 
+def test_zipped_by_the_way(site: Site) -> None:
+    """What was zipped since the server itself asked for it comes unzipped, HTML rewritten."""
+    headers = {"Content-Type": "text/html", "Content-Encoding": "gzip"}
+    answer = site.send("/p/", headers=reply(gzip.compress(b'<a href="/x">'), headers=headers))
+    assert "Content-Encoding" not in answer.headers
+    assert answer.text == f'<a href="{site.root("web")}/x">'
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "message"),
+    [
+        ("gzip", b"no such thing", "errorf making gzip reader: gzip: invalid header"),
+        ("gzip", b"", "errorf making gzip reader: EOF"),
+        ("deflate", b"<title>", "unexpected EOF"),
+        ("deflate", b"<title><a href='/x'>", "flate: corrupt input before offset 8"),
+    ],
+)
+def test_ill_encoded_html(site: Site, encoding: str, body: bytes, message: str) -> None:
+    """HTML that is not encoded as it's said to be is a 500; other bodies are not looked at."""
+    headers = {"Content-Type": "text/html", "Content-Encoding": encoding}
+    asked = {**reply(body, headers=headers), "Accept-Encoding": "identity"}
+    answer = site.send("/p/", headers=asked)
+    assert (answer.status, answer.message) == (500, message)
+    asked |= reply(body, headers={**headers, "Content-Type": "text/x"})
+    assert site.send("/p/", headers=asked).body == body
+
+
 @pytest.mark.parametrize(
     ("sent", "prefix"),
     [("/a//b", "/a/b"), ("/a/../b", ""), ("/a%2Fb", ""), ("/a/./b", "/a/b"), ("/a/b/../b", "/a/b")],

@@ -9,6 +9,7 @@ import gzip
 import http.client
 import json
 import os
+import re
 import zlib
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -110,6 +111,11 @@ def sides() -> Iterator[list[Side]]:
 # What is not compared, and why: Date is a clock. How an answer is framed, and whether a connection
 # goes on, is each server's own choice (Go counts a short body, aiohttp sends it in chunks).
 FRAMING = {"date", "connection", "transfer-encoding", "content-length"}
+# What an upstream's hanging up is called depends on who was quicker, on the real server too.
+BROKEN = re.compile(
+    r"(?<=error trying to reach service: )"
+    r"(EOF|.*(connection reset by peer|broken pipe|use of closed network connection))$"
+)
 
 
 def outcome(side: Side, sent: Sent) -> dict[str, object]:
@@ -155,6 +161,8 @@ def readable(side: Side, body: bytes) -> object:
         return side.neutral(body.decode("latin-1"))
     if isinstance(content, dict) and "target" in content:
         return "echo"
+    if isinstance(content, dict) and "message" in content:
+        content["message"] = BROKEN.sub("it broke", content["message"])
     return json.loads(side.neutral(json.dumps(content)))
 
 

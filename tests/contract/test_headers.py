@@ -174,6 +174,40 @@ def test_status_passes(site: Site, status: int) -> None:
     assert site.send(headers=reply(status=status)).status == status
 
 
+def test_names_are_respelt(site: Site) -> None:
+    """The names of headers are respelt both ways, in the usual manner."""
+    asked = reply(headers={"x-lower-CASE": "1"})
+    assert ("X-Lower-Case", "1") in site.send(headers=asked).headers.items()
+    assert ("X-Lower-Case", "1") in site.echo("/", headers={"x-lower-CASE": "1"}).headers
+
+
+@pytest.mark.parametrize("name", ["X-Hop", "Cookie"])
+def test_named_by_connection(site: Site, name: str) -> None:
+    """A header that Connection names is for one hop alone, whatever it is."""
+    headers = {name: "x", "Connection": f"close, {name}"}
+    assert site.echo("/", headers=headers).values(name) == []
+
+
+def test_no_connection_header(site: Site) -> None:
+    """The upstream gets no Connection header."""
+    assert site.echo("/").values("Connection") == []
+
+
+@pytest.mark.parametrize(
+    ("method", "values"),
+    [("GET", []), ("DELETE", []), ("OPTIONS", []), ("POST", ["0"]), ("PUT", ["0"])],
+)
+def test_no_body(site: Site, method: str, values: list[str]) -> None:
+    """That there's no body is told with POST and PUT alone."""
+    assert site.echo("/", method=method).values("Content-Length") == values
+
+
+def test_type_of_not_modified(site: Site) -> None:
+    """A 304 has no Content-Type."""
+    answer = site.send(headers=reply(status=304, headers={"Content-Type": "text/x"}))
+    assert (answer.status, answer.headers.get_all("Content-Type")) == (304, None)
+
+
 @pytest.mark.parametrize("size", [0, 1, 100_000])
 def test_request_body(site: Site, size: int) -> None:
     """A body arrives whole, with its length."""

@@ -141,6 +141,14 @@ def test_raw(site: Site) -> None:
     assert json.loads(done.stdout)["target"].startswith("/x?")
 
 
+def test_raw_queries(site: Site) -> None:
+    """Get --raw itself drops a pair with a ; in it, and may reorder the others."""
+    done = kubectl(site.apiserver, "get", "--raw", site.root("web") + "/x?b=2&c;d=3&a=1")
+    assert done.returncode == 0, done.stderr
+    query = json.loads(done.stdout)["target"].partition("?")[2]
+    assert sorted(query.split("&")) == ["a=1", "b=2"]
+
+
 def test_raw_of_a_missing_service(site: Site) -> None:
     """Get --raw tells of the server's refusal."""
     done = kubectl(site.apiserver, "get", "--raw", site.root("none") + "/")

@@ -33,13 +33,31 @@ def test_scheme_needs_a_second_colon(site: Site) -> None:
 @pytest.mark.parametrize("kind", ["services", "pods", "nodes"])
 @pytest.mark.parametrize(
     "segment",
-    [":80", "http::80", "https::", ":", "::", "ftp:web:80", "HTTPS:web:", "tcp:web:", "a:b:c:d"],
+    [
+        ":80",
+        "http::80",
+        "https::",
+        ":",
+        "::",
+        "ftp:web:80",
+        "HTTPS:web:",
+        "tcp:web:",
+        "a:b:c:d",
+        "http:web:80:x",
+    ],
 )
 def test_invalid(site: Site, segment: str, kind: str) -> None:
     """No name, another scheme (lower case alone counts) or a fourth part are a 400."""
     answer = site.get(segment=segment, kind=kind)
     assert answer.status == 400
     assert answer.message == f'invalid {kind[:-1]} request "{segment}"'
+
+
+@pytest.mark.parametrize("kind", ["services", "pods", "nodes"])
+def test_empty(site: Site, kind: str) -> None:
+    """No segment at all is a 400 of its own."""
+    answer = site.get(segment="", kind=kind)
+    assert (answer.status, answer.message) == (400, "name must be provided")
 
 
 def test_encoded_colons_count(site: Site) -> None:

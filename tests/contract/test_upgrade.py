@@ -106,6 +106,14 @@ def test_no_forwarded_uri(site: Site) -> None:
     assert site.plain.last.values("X-Forwarded-Uri") == []
 
 
+def test_user_agent(site: Site) -> None:
+    """A User-Agent arrives as sent; without one the upstream gets that of the server's library."""
+    for sent, arrives in [({"User-Agent": "x"}, ["x"]), ({}, ["Go-http-client/1.1"])]:
+        with Talk(site, headers=sent) as talk:
+            assert talk.status == 101
+        assert site.plain.last.values("User-Agent") == arrives
+
+
 def test_headers_pass(site: Site) -> None:
     """Host, Origin and Cookie arrive as sent, Authorization does not arrive."""
     sent = {"Host": "app.test", "Origin": "https://app.test", "Cookie": "a=b"}
@@ -148,6 +156,15 @@ def test_forbidden(site: Site) -> None:
     answer = site.apiserver.request("GET", target, headers=ASK, token=token)
     assert answer.status == 403
     assert 'cannot get resource "services/proxy"' in answer.message
+
+
+def test_refused_connection(site: Site) -> None:
+    """An upgrade to where nothing listens is a 500 that says so."""
+    answer = site.apiserver.get(site.root("app:1", "pods") + "/ws", connection="Upgrade")
+    assert answer.status == 500
+    assert answer.message == (
+        f"error dialing backend: dial tcp {site.plain.address[0]}:1: connect: connection refused"
+    )
 
 
 def test_unreachable(site: Site) -> None:
