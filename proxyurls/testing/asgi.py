@@ -54,14 +54,21 @@ class Lifespan:
         """Let the app shut down.
 
         Raises:
-            RuntimeError: the app says that it failed.
+            RuntimeError: the app says that it failed, or takes too long.
         """
         try:
             if not self._task.done():
                 await asyncio.wait_for(self.say("shutdown"), _SHUTDOWN_LIMIT)
+        except asyncio.TimeoutError:
+            limit = f"{_SHUTDOWN_LIMIT:.0f} seconds"
+            raise RuntimeError(f"the shutdown of the ASGI app took more than {limit}") from None
         finally:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await self.end()
+
+    async def end(self) -> None:
+        """End the app, whatever it does."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
 
 
 async def answer(app: App, request: web.BaseRequest, state: Message) -> web.StreamResponse:

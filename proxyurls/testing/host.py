@@ -83,7 +83,10 @@ class Host:
         if self._runner is not None:
             await self._runner.cleanup()
         await self._proxy.close()
-        await asyncio.gather(*(app.close() for app in self._served))
+        ends = await asyncio.gather(*(app.close() for app in self._served), return_exceptions=True)
+        for error in ends:
+            if error is not None:
+                raise error
 
     def lead(
         self, upstream: Upstream | None, ports: list[Object], certificate: ssl.SSLContext | None

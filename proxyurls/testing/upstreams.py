@@ -101,7 +101,11 @@ class Served:
         """
         if self._kind == "asgi":
             self._lifespan = asgi.Lifespan(self.app)
-            await self._lifespan.say("startup")
+            try:
+                await self._lifespan.say("startup")
+            except RuntimeError:
+                await self._lifespan.end()
+                raise
         self._runner = web.ServerRunner(Server(self._handle, Connection), shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.certificate).start()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -206,6 +208,21 @@ def test_lifespan() -> None:
         assert app.heard == ["startup"]
         assert httpx.get(f"{cluster.url}{WEB}/", trust_env=False).text == "shared"
     assert app.heard == ["startup", "shutdown"]
+
+
+@pytest.mark.parametrize("fail", ["", "startup"])
+def test_app_that_raises(caplog: pytest.LogCaptureFixture, fail: str) -> None:
+    """An app may raise, be it that it knows no lifespan or fails; nothing is said of it behind."""
+
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        if fail:
+            await send({"type": "lifespan.startup.failed"})
+        raise ValueError(scope["type"])
+
+    with FakeCluster() as cluster, suppress(RuntimeError):
+        cluster.add_service("web", upstream=app)
+    gc.collect()
+    assert caplog.records == []
 
 
 def test_failed_startup(fake_cluster: FakeCluster) -> None:
