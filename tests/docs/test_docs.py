@@ -163,7 +163,7 @@ def test_every_link_leads_somewhere() -> None:
             assert (page.parent / link).exists(), f"{page.name}: {link}"
 
 
-def test_ci_runs_the_readme_s_test_command() -> None:
-    """`.ci/run` takes it from the README, so there is only one."""
-    assert ".venv/bin/python -m pytest -q" in (ROOT / "README.md").read_text("utf-8")
-    assert "README.md" in (ROOT / ".ci" / "run").read_text("utf-8")
+def test_ci_runs_the_readme_s_commands() -> None:
+    """`.ci/run` takes them from the README, by the test that does."""
+    ci = (ROOT / ".ci" / "run").read_text("utf-8")
+    assert re.search(r"^PROXYURLS_NEWCOMER=1 .*tests/docs/test_newcomer.py$", ci, re.MULTILINE)
