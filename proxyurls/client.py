@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from proxyurls.config import Config
+    from proxyurls.config.credentials import Credentials
 
 _UPLOAD_CHUNK = 256 * 1024
 
@@ -39,6 +40,8 @@ class APIClient:
         config: where and as whom.
         timeout: seconds that a request may take; None waits forever, as kubectl does.
         trace: called with a line for each request, as ``kubectl -v=6`` prints them.
+        credentials: those of the config that something else uses too: a plugin is then run for
+            both at once.
     """
 
     def __init__(
@@ -47,10 +50,11 @@ class APIClient:
         *,
         timeout: float | None = None,
         trace: Callable[[str], None] | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         self.config = config
         self._base_url = config.base_url
-        self._credentials = config.credentials()
+        self._credentials = credentials or config.credentials()
         self._seconds = timeout
         self._started = 0.0
         self._timeout = httpx.Timeout(timeout, connect=timeout or CONNECT_SECONDS)

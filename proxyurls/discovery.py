@@ -274,6 +274,7 @@ def list_objects(
     *,
     label_selector: str | None = None,
     on_read: Callable[[int], None] | None = None,
+    on_version: Callable[[str], None] | None = None,
     metadata_only: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """The objects of a list, each once, never holding more than a page.
@@ -286,6 +287,7 @@ def list_objects(
         path: the list's path.
         label_selector: as for ``kubectl -l``.
         on_read: called after each page with the number of objects so far.
+        on_version: called with the first page's resourceVersion, from which a watch misses nothing.
         metadata_only: leave spec and status out where the server can: less to send and to read.
 
     Raises:
@@ -305,7 +307,11 @@ def list_objects(
             token = error.continue_token
             catching_up, restarts = True, restarts + 1
             continue
-        token = (page.get("metadata") or {}).get("continue") or ""
+        meta = page.get("metadata") or {}
+        token = meta.get("continue") or ""
+        if on_version:
+            on_version(meta.get("resourceVersion") or "")
+            on_version = None
         items = page.pop("items", None) or []
         items.reverse()
         while items:  # taken off, so that no page is held while the next one is read

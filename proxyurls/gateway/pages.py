@@ -149,7 +149,7 @@ def error(
 
 
 def confirm(origin: str, path: str, *, app: str, sender: str = "") -> bytes:
-    """ "Another site sent you here": shown before anything is sent to the app.
+    """The page "another site sent you here", shown before anything is sent to the app.
 
     The link is followed from our own page, so the browser then says that it is same-origin.
 
