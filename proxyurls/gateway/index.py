@@ -52,6 +52,7 @@ class IndexPage:
         self._cluster = cluster
         self._server = server
         self._rendered: tuple[Any, Answer] | None = None
+        self._rows: dict[tuple[str, str], _Row] = {}
 
     def answer(self, query: str = "", if_none_match: str = "") -> Answer:
         """The page, or 304 where the browser has it. Never waits for the apiserver.
@@ -63,9 +64,17 @@ class IndexPage:
         snapshot = self._feed.snapshot()
         key = (snapshot.version, query)
         if self._rendered is None or self._rendered[0] != key:
-            body = render(
-                snapshot, self._href, cluster=self._cluster, server=self._server, query=query
-            )
+            # Most services are as they were: what was rendered of them is used again.
+            known = self._rows
+            rows = [
+                row if row is not None and row.entry == entry else _row(entry, self._href)
+                for entry in snapshot.entries
+                for row in [known.get((entry.service.namespace, entry.service.name))]
+            ]
+            self._rows = {
+                (row.entry.service.namespace, row.entry.service.name): row for row in rows
+            }
+            body = _render(snapshot, rows, self._cluster, self._server, query)
             headers = (*INDEX_HEADERS, ("ETag", etag_of(body)))
             self._rendered = key, Answer(200, headers, body)
         whole = self._rendered[1]
@@ -73,6 +82,15 @@ class IndexPage:
         if etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(",")):
             return Answer(304, whole.headers, b"")
         return whole
+
+
+class _Row(NamedTuple):
+    """A service as HTML: what comes before and behind the attribute ``hidden``."""
+
+    entry: Entry
+    text: str
+    start: str
+    rest: str
 
 
 def render(snapshot: Snapshot, href: Href, *, cluster: str, server: str, query: str = "") -> bytes:
@@ -85,13 +103,18 @@ def render(snapshot: Snapshot, href: Href, *, cluster: str, server: str, query: 
         server: the apiserver's base URL.
         query: words that a service must have, all of them.
     """
+    rows = [_row(entry, href) for entry in snapshot.entries]
+    return _render(snapshot, rows, cluster, server, query)
+
+
+def _render(snapshot: Snapshot, rows: list[_Row], cluster: str, server: str, query: str) -> bytes:
     words = query.lower().split()
-    texts = [_searchable(entry.service) for entry in snapshot.entries]
-    hits = [all(word in text for word in words) for text in texts]
-    rows = zip(snapshot.entries, texts, hits, strict=True)
+    hits = [all(word in row.text for word in words) for row in rows]
     sections = "".join(
-        _section(namespace, list(group), href)
-        for namespace, group in groupby(rows, key=lambda row: row[0].service.namespace)
+        _section(namespace, list(group))
+        for namespace, group in groupby(
+            zip(rows, hits, strict=True), key=lambda pair: pair[0].entry.service.namespace
+        )
     )
     body = (
         '<header>\n<div class="bar">\n<h1>Services</h1>\n'
@@ -123,7 +146,7 @@ def _searchable(service: ServiceRecord) -> str:
     parts = [service.name, service.namespace, service.display_name, service.type]
     for port in service.ports:
         parts += [str(port.port), port.name, port.protocol, port.scheme or ""]
-    return escape(" ".join(dict.fromkeys(part for part in parts if part))).lower()
+    return " ".join(dict.fromkeys(part for part in parts if part)).lower()
 
 
 def _notices(snapshot: Snapshot, server: str) -> str:
@@ -163,11 +186,12 @@ def _clock(seen: float) -> str:
     return f'<time datetime="{exact}">{shown}</time>'
 
 
-def _section(namespace: str, rows: list[tuple[Entry, str, bool]], href: Href) -> str:
+def _section(namespace: str, rows: list[tuple[_Row, bool]]) -> str:
     name = escape(namespace)
-    items = "".join(_row(*row, href) for row in rows)
+    items = "".join(f"{row.start}{_hidden(hit)}{row.rest}" for row, hit in rows)
+    shown = any(hit for _, hit in rows)
     return (
-        f'<section id="n/{name}" aria-labelledby="h/{name}"{_hidden(any(r[2] for r in rows))}>\n'
+        f'<section id="n/{name}" aria-labelledby="h/{name}"{_hidden(shown)}>\n'
         f'<h2 id="h/{name}">{name}</h2>\n<ul id="l/{name}">\n{items}</ul>\n</section>\n'
     )
 
@@ -176,7 +200,7 @@ def _hidden(shown: object) -> str:
     return "" if shown else " hidden"
 
 
-def _row(entry: Entry, text: str, hit: bool, href: Href) -> str:  # noqa: FBT001
+def _row(entry: Entry, href: Href) -> _Row:
     service = entry.service
     name = escape(service.name)
     if service.url:
@@ -186,7 +210,7 @@ def _row(entry: Entry, text: str, hit: bool, href: Href) -> str:  # noqa: FBT001
         head = f'<a class="name" href="{address}" title="{why}">{name}</a>'
     else:
         head = f'<span class="name">{name}</span>'
-    if service.display_name != service.name:
+    if service.display_name.lower() != service.name:
         head += f' <span class="also">{escape(service.display_name)}</span>'
     if service.type != "ClusterIP":
         head += f' <span class="type">{escape(service.type)}</span>'
@@ -194,10 +218,13 @@ def _row(entry: Entry, text: str, hit: bool, href: Href) -> str:  # noqa: FBT001
         ports = "".join(_ports(service, href))
     else:
         ports = f'<p class="port"><span class="why">{escape(service.why)}</span></p>'
-    return (
-        f'<li class="service" id="s/{escape(service.namespace)}/{name}" data-text="{text}"'
-        f'{_hidden(hit)}>\n<div class="who">{head}</div>\n{_ready(service, entry.readiness)}\n'
-        f'<div class="ports">{ports}</div>\n</li>\n'
+    text = _searchable(service)
+    return _Row(
+        entry,
+        text,
+        f'<li class="service" id="s/{escape(service.namespace)}/{name}" data-text="{escape(text, 2000)}"',
+        f'>\n<div class="who">{head}</div>\n{_ready(service, entry.readiness)}\n'
+        f'<div class="ports">{ports}</div>\n</li>\n',
     )
 
 
@@ -257,7 +284,7 @@ def _copy(service: ServiceRecord, port: ServicePort) -> str:
     what = f"Copy the proxy URL of {service.name}, port {port.port}"
     return (
         f'<button type="button" data-url="{escape(port.url, len(port.url))}" '
-        f'aria-label="{escape(what)}" title="{escape(port.url, 2000)}">Copy URL</button>'
+        f'aria-label="{escape(what)}">Copy URL</button>'
     )
 
 

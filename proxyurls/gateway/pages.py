@@ -145,7 +145,7 @@ def error(
     ]
     if remedy:
         lines.append(f'<p class="remedy">{escape(remedy)}</p>')
-    return frame(title, "\n".join(lines) + _links(links))
+    return _message(title, "\n".join(lines) + _links(links))
 
 
 def confirm(origin: str, path: str, *, app: str, sender: str = "") -> bytes:
@@ -175,7 +175,7 @@ def confirm(origin: str, path: str, *, app: str, sender: str = "") -> bytes:
         f'<p><a class="go" href="{escape(address, len(address))}">Continue to the app</a></p>\n'
         "<p>If you did not expect this, close the page.</p>\n"
     )
-    return frame("Another site sent you here", body)
+    return _message("Another site sent you here", body)
 
 
 def unknown_host(host: str, near: Iterable[Link], *, index: str) -> bytes:
@@ -199,6 +199,10 @@ def unknown_host(host: str, near: Iterable[Link], *, index: str) -> bytes:
         text,
         links=[*near, Link("All services", index)],
     )
+
+
+def _message(title: str, body: str) -> bytes:
+    return frame(title, f"<main>\n{body}\n</main>")
 
 
 def _links(links: Iterable[Link]) -> str:
