@@ -10,10 +10,12 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from proxyurls.gateway.unprefix import Mount, location, refresh, set_cookie
+from proxyurls.gateway.links import location, refresh, set_cookie
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from proxyurls.gateway.unprefix import Mount
 
 Headers = list[tuple[str, str]]
 
