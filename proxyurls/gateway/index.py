@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from proxyurls.discovery import ServicePort, ServiceRecord
-    from proxyurls.gateway.feed import Entry, Feed, Snapshot
+    from proxyurls.gateway.feed import Entry, Snapshot
     from proxyurls.gateway.readiness import Readiness
 
     Href = Callable[[Target], str]
@@ -40,14 +40,16 @@ class IndexPage:
     """The page, rendered when something changed.
 
     Args:
-        feed: what there is.
+        snapshot: gives what there is now, as `Feed.snapshot` does, without waiting.
         href: the address of a target's app.
         cluster: what to call the cluster, as the kubeconfig's context does.
         server: the apiserver's base URL.
     """
 
-    def __init__(self, feed: Feed, href: Href, *, cluster: str, server: str) -> None:
-        self._feed = feed
+    def __init__(
+        self, snapshot: Callable[[], Snapshot], href: Href, *, cluster: str, server: str
+    ) -> None:
+        self._snapshot = snapshot
         self._href = href
         self._cluster = cluster
         self._server = server
@@ -61,7 +63,7 @@ class IndexPage:
             query: what to search for (``?q=``), for browsers without the script.
             if_none_match: the request's header of that name.
         """
-        snapshot = self._feed.snapshot()
+        snapshot = self._snapshot()
         key = (snapshot.version, query)
         if self._rendered is None or self._rendered[0] != key:
             # Most services are as they were: what was rendered of them is used again.
@@ -222,7 +224,8 @@ def _row(entry: Entry, href: Href) -> _Row:
     return _Row(
         entry,
         text,
-        f'<li class="service" id="s/{escape(service.namespace)}/{name}" data-text="{escape(text, 2000)}"',
+        f'<li class="service" id="s/{escape(service.namespace)}/{name}"'
+        f' data-text="{escape(text, 2000)}"',
         f'>\n<div class="who">{head}</div>\n{_ready(service, entry.readiness)}\n'
         f'<div class="ports">{ports}</div>\n</li>\n',
     )
@@ -304,6 +307,12 @@ def near(entries: Iterable[Entry], label: str, most: int = 8) -> list[ServiceRec
     names = difflib.get_close_matches(name, known, n=most, cutoff=0.6)
     names += sorted(one for one in known if name and name in one and one not in names)
     found = [service for one in names for service in known[one]]
-    # Stable: the right name in the wrong namespace stays before a name that is merely like it.
-    found.sort(key=lambda service: (service.name != name, service.namespace != namespace))
+    matcher = difflib.SequenceMatcher(b=namespace)
+
+    def distance(service: ServiceRecord) -> tuple[bool, float]:
+        # The right name in another namespace stays before a name that is merely like it.
+        matcher.set_seq1(service.namespace)
+        return service.name != name, -matcher.ratio()
+
+    found.sort(key=distance)
     return found[:most]
