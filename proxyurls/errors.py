@@ -15,6 +15,7 @@
     ├── ClusterError           the apiserver could not or would not
     │   ├── ConnectionFailed     no answer at all: refused, name not found, TLS, time limit
     │   └── APIStatusError       an answer of status 400 or more, from the apiserver itself
+    ├── ListenError            the gateway's port or socket can't be had
     └── ResolveError           (is a LookupError)  which service was meant?
         ├── ServiceNotFound      none fits
         └── AmbiguousService     more than one fits
@@ -142,6 +143,10 @@ def _rebuild_status(
     return APIStatusError(
         message, status=status, reason=reason, detail=detail, continue_token=continue_token
     )
+
+
+class ListenError(ProxyURLsError):
+    """The gateway can't listen: the port is in use, or isn't ours to use."""
 
 
 class ResolveError(ProxyURLsError, LookupError):

@@ -15,6 +15,8 @@ COMMANDS = {
     "services": "list services and their URLs",
     "cluster-info": "list the cluster's own services, as kubectl cluster-info does",
     "fetch": "request a URL behind the apiserver with your credentials",
+    "open": "open a service, pod or node in the browser, at a root of its own",
+    "serve": "serve every service to the browser, with an index page",
     "config": "show which cluster and credentials are used, and why",
     "demo": "run a fake cluster with small apps, to try all this without Kubernetes",
     "completion": "print the shell completion script",

@@ -1,0 +1,283 @@
+"""Requests of the gateway to the apiserver: one pool of connections, credentials kept fresh."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from proxyurls.errors import ConnectionFailed, CredentialError, InvalidConfig
+from proxyurls.status import connection_error, is_refusal, status_error
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterable
+
+    from proxyurls.config import Config
+    from proxyurls.config.credentials import Credentials
+    from proxyurls.errors import APIStatusError
+
+    Pairs = Iterable[tuple[str, str]]
+
+T = TypeVar("T")
+CONNECT_SECONDS = 10.0  # people wait for a page, kubectl's 30 s are for machines
+HANG_SECONDS = 10.0  # a request that waits longer makes us ask whether the apiserver lives
+_IDLE_SECONDS = 60.0  # less than the apiserver's own 90 s, so that it's never the one who closes
+_FRESH_SECONDS = 5.0  # how long credentials are used before we look for newer ones
+_READ_SIZE = 256 * 1024  # as much as asyncio's TLS gives at once
+_HEAD_LIMIT = 1 << 20  # of a line and of a header, as Go has it
+_STATUS_LIMIT = 64 * 1024  # a Status object is smaller
+# Nothing is added to what the browser sent.
+_NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+
+
+class NoAnswer(ConnectionFailed):
+    """The apiserver is connected to, or should be, and says nothing."""
+
+
+class Upstream:
+    """The apiserver, as the gateway asks it.
+
+    Args:
+        config: where and as whom.
+        credentials: those of the config, where something else uses them too.
+
+    Raises:
+        InvalidConfig: the way to it leads through a SOCKS proxy, which aiohttp does not speak.
+    """
+
+    def __init__(self, config: Config, *, credentials: Credentials | None = None) -> None:
+        if config.proxy_url and config.proxy_url.startswith("socks"):
+            raise InvalidConfig(
+                "the gateway can't go through a SOCKS proxy-url; use an http:// or https:// one, "
+                "or `proxyurls fetch`, which can"
+            )
+        self.server = config.server
+        self._config = config
+        self._base = config.base_url.rstrip("/")
+        self.origin = "/".join(self._base.split("/", 3)[:3])
+        self._credentials = credentials or config.credentials()
+        self._material: tuple[list[tuple[str, str]], ssl.SSLContext | None] | None = None
+        self._failure: CredentialError | None = None
+        self._looked = float("-inf")
+        self._waiting: dict[asyncio.Task[Any], float] = {}
+        self._hung: set[asyncio.Task[Any]] = set()
+
+    async def start(self) -> None:
+        """Be ready to ask."""
+        self._loop = asyncio.get_running_loop()
+        self._lock = asyncio.Lock()
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),  # an app's cookies are the browser's
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            skip_auto_headers=_NOT_ADDED,
+            auto_decompress=False,
+            read_bufsize=_READ_SIZE,
+            max_line_size=_HEAD_LIMIT,
+            max_field_size=_HEAD_LIMIT,
+            trust_env=False,
+        )
+        self._watchdog = self._loop.create_task(self._watch())
+
+    async def close(self) -> None:
+        """Close all connections."""
+        self._watchdog.cancel()
+        await self._session.close()
+
+    async def send(
+        self, method: str, path: str, headers: Pairs, body: object = None
+    ) -> aiohttp.ClientResponse:
+        """Send a request and give its answer, whatever its status, body unread.
+
+        The apiserver's own 401 renews the credentials; the request is then sent once more if its
+        body can be.
+
+        Args:
+            method: the HTTP method.
+            path: an absolute, encoded path with its query.
+            headers: beside the credentials.
+            body: bytes, None, or an `aiohttp.StreamReader`.
+
+        Raises:
+            ConnectionFailed: no answer came.
+            NoAnswer: the apiserver hangs.
+            CredentialError: there is no usable credential.
+        """
+        given, context = await self._fresh()
+        kept = list(headers)
+        response = await self._send_once(method, path, [*kept, *given], context, body)
+        if response.status != HTTPStatus.UNAUTHORIZED or not await refused(response, self.server):
+            return response
+        renewed = await in_thread(lambda: self._credentials.renew(given))
+        self._looked = float("-inf")
+        if not renewed or not (body is None or isinstance(body, bytes)):
+            return response
+        response.close()
+        given, context = await self._fresh()
+        return await self._send_once(method, path, [*kept, *given], context, body)
+
+    async def get_json(self, path: str) -> tuple[int, Any]:
+        """GET an object of the API: the status, and the object or None.
+
+        Raises:
+            ConnectionFailed, CredentialError: as for `send`.
+        """
+        headers = [("Accept", "application/json"), ("Accept-Encoding", "identity")]
+        response = await self.send("GET", path, headers)
+        async with response:
+            body = await response.read()
+        try:
+            return response.status, json.loads(body)
+        except ValueError:
+            return response.status, None
+
+    async def _send_once(
+        self,
+        method: str,
+        path: str,
+        headers: list[tuple[str, str]],
+        context: ssl.SSLContext | None,
+        body: object,
+    ) -> aiohttp.ClientResponse:
+        task = asyncio.current_task()
+        if task is None:  # coroutines run in tasks
+            raise RuntimeError("not in a task")
+        self._waiting[task] = self._loop.time()
+        try:
+            return await self._session.request(
+                method,
+                URL(self._base + path, encoded=True),
+                headers=CIMultiDict(headers),
+                data=body,
+                allow_redirects=False,
+                ssl=context or True,
+                proxy=self._config.proxy_url,
+            )
+        except asyncio.CancelledError:
+            if task not in self._hung:
+                raise
+            if hasattr(task, "uncancel"):  # Python 3.11
+                task.uncancel()
+            raise NoAnswer(
+                f"{self.server} is connected, but has said nothing for "
+                f"{HANG_SECONDS:g} seconds, to nobody"
+            ) from None
+        except (aiohttp.ServerTimeoutError, asyncio.TimeoutError) as error:
+            raise NoAnswer(
+                f"can't reach {self.server}: no connection within {CONNECT_SECONDS:g} seconds"
+            ) from error
+        except aiohttp.ServerDisconnectedError as error:
+            raise ConnectionFailed(
+                f"{self.server} closed the connection without an answer; an apiserver does so "
+                "when it stops, or when the app behind breaks off"
+            ) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise connection_error(self.server, error, proxy=self._config.proxy_url) from error
+        finally:
+            self._waiting.pop(task, None)
+            self._hung.discard(task)
+
+    async def _fresh(self) -> tuple[list[tuple[str, str]], ssl.SSLContext | None]:
+        """Headers and TLS context. Files are read and plugins run in a thread, once for all."""
+        if self._loop.time() - self._looked > _FRESH_SECONDS:
+            async with self._lock:
+                if self._loop.time() - self._looked > _FRESH_SECONDS:
+                    try:
+                        self._material = await in_thread(self._look)
+                        self._failure = None
+                    except CredentialError as error:
+                        self._failure = error
+                    self._looked = self._loop.time()
+        if self._failure is not None or self._material is None:
+            raise CredentialError(str(self._failure))
+        return self._material
+
+    def _look(self) -> tuple[list[tuple[str, str]], ssl.SSLContext | None]:
+        return self._credentials.headers(), self._credentials.ssl_context()
+
+    async def _watch(self) -> None:
+        """Look after requests that wait. An app may take its time, an apiserver that doesn't
+        answer a plain question has none to give.
+        """
+        while True:
+            await asyncio.sleep(HANG_SECONDS / 4)
+            since = self._loop.time() - HANG_SECONDS
+            if any(began < since for began in self._waiting.values()) and await self._hangs():
+                for task, began in list(self._waiting.items()):
+                    if began < since:
+                        self._hung.add(task)
+                        task.cancel()
+
+    async def _hangs(self) -> bool:
+        """Whether the apiserver answers nothing at all; any answer will do."""
+        given, context = self._material or ([], None)
+        try:
+            async with self._session.get(
+                URL(f"{self._base}/version", encoded=True),
+                headers=CIMultiDict(given),
+                allow_redirects=False,
+                ssl=context or True,
+                proxy=self._config.proxy_url,
+                timeout=aiohttp.ClientTimeout(total=HANG_SECONDS / 2),
+            ):
+                return False
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError):
+            return True
+
+
+async def refused(response: aiohttp.ClientResponse, server: str) -> APIStatusError | None:
+    """What the apiserver itself said, if it was not the app that answered.
+
+    Args:
+        response: an answer, its body unread; it can be read afterwards.
+        server: the apiserver's URL, for the message.
+
+    Raises:
+        ConnectionFailed: the answer broke off.
+    """
+    length = response.content_length
+    if response.status < 400 or response.content_type != "application/json":
+        return None
+    if not length or length > _STATUS_LIMIT:
+        return None
+    try:
+        body = await response.read()  # which the response keeps
+    except aiohttp.ClientError as error:
+        raise connection_error(server, error) from error
+    if not is_refusal(response.status, body, sure=True):
+        return None
+    return status_error(server, response.status, body)
+
+
+async def in_thread(function: Callable[[], T]) -> T:
+    """Run a function in a thread that no exit waits for: a plugin may ask a person.
+
+    Args:
+        function: what to run; what it raises is raised here.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def tell(act: Callable[[Any], None], value: object) -> None:
+        if not done.done():  # nobody waits any more
+            act(value)
+
+    def run() -> None:
+        try:
+            value = function()
+        except BaseException as error:  # noqa: BLE001  (handed on)
+            outcome: tuple[Callable[[Any], None], object] = (done.set_exception, error)
+        else:
+            outcome = (done.set_result, value)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(tell, *outcome)
+
+    threading.Thread(target=run, name="proxyurls-credentials", daemon=True).start()
+    return await done

@@ -1,0 +1,198 @@
+"""One exchange: a browser's request to the apiserver, and its answer back, both as streams."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from proxyurls.errors import ConnectionFailed
+from proxyurls.gateway.connect import refused
+from proxyurls.gateway.headers import is_rewritten, request_headers, response_headers
+from proxyurls.gateway.relay import Relay
+from proxyurls.gateway.unprefix import HTMLUnprefixer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable
+
+    from aiohttp import web
+
+    from proxyurls.errors import APIStatusError
+    from proxyurls.gateway.connect import Upstream
+    from proxyurls.gateway.unprefix import Mount
+
+    Pairs = Iterable[tuple[str, str]]
+    Refusal = Callable[[APIStatusError, int], web.StreamResponse]
+
+_REPLAYABLE = 64 * 1024  # a body that is kept, so that it can be sent twice
+_UNZIPPED = 256 * 1024  # at a time, however much a few bytes may hold
+_BODY_SECONDS = 120.0  # between two pieces of a request's body
+# RFC 9110, 7.6.1: of one connection alone.
+_HOP = {
+    *("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"),
+    *("upgrade", "http2-settings", "proxy-authenticate", "proxy-authorization", "host", "expect"),
+}
+
+
+class BodyTooSlow(Exception):
+    """The browser stopped in the middle of a request's body."""
+
+
+async def exchange(
+    request: web.BaseRequest,
+    upstream: Upstream,
+    path: str,
+    headers: Pairs,
+    mount: Mount | None,
+    *,
+    refusal: Refusal | None = None,
+) -> web.StreamResponse:
+    """Send a request on, and its answer back.
+
+    Args:
+        request: the browser's.
+        upstream: the apiserver.
+        path: an absolute, encoded path with its query.
+        headers: what to send beside the credentials.
+        mount: where the app stands; None for the API itself, whose answers are left alone.
+        refusal: makes the answer where it was the apiserver that refused; None to pass that on.
+
+    Raises:
+        ConnectionFailed, CredentialError: no answer came, and nothing has been sent.
+    """
+    response = await upstream.send(request.method, path, headers, await _body(request))
+    try:
+        if refusal is not None and (error := await refused(response, upstream.server)) is not None:
+            return refusal(error, response.status)
+        return await answer(request, response, mount)
+    finally:
+        response.close()  # back in the pool already, if it was read to its end
+
+
+async def answer(
+    request: web.BaseRequest, response: aiohttp.ClientResponse, mount: Mount | None
+) -> web.StreamResponse:
+    """Pass an answer on.
+
+    Args:
+        request: the browser's request.
+        response: the apiserver's answer, its body unread.
+        mount: as for `exchange`.
+    """
+    came = decoded(response)
+    rewritten = mount is not None and is_rewritten(came)
+    headers = api_headers(came) if mount is None else response_headers(came, mount)
+    relay = Relay(request, response.status, response.reason or "", headers)
+    bodiless = request.method == "HEAD" or response.status in (204, 304)
+    try:
+        if mount is not None and rewritten and not bodiless:
+            async for piece in _unprefixed(response, mount):
+                await relay.send(piece)
+            await relay.finish()
+        elif response.content.is_eof():  # all is there: one write for all
+            await relay.finish(await response.read())
+        else:
+            await _stream(response, relay)
+    except (aiohttp.ClientError, ConnectionFailed, zlib.error) as error:
+        if not relay.started:
+            raise ConnectionFailed("the answer broke off before its first byte") from error
+        relay.break_off()
+    except (ConnectionResetError, asyncio.TimeoutError):  # the browser left, or reads no more
+        relay.break_off()
+    return relay
+
+
+async def _stream(response: aiohttp.ClientResponse, relay: Relay) -> None:
+    content = response.content
+    relay.start()
+    while True:
+        piece = await content.readany()
+        if not piece:
+            break
+        await relay.send(piece)
+    await relay.finish()
+
+
+async def _unprefixed(response: aiohttp.ClientResponse, mount: Mount) -> AsyncIterator[bytes]:
+    """The pieces of a page with its own links, unzipped: the browser is on this machine."""
+    page = HTMLUnprefixer(mount)
+    zipped = response.headers.get("Content-Encoding", "identity").lower()
+    if zipped not in ("identity", "gzip", ""):
+        raise ConnectionFailed(f"a page came compressed with {zipped!r}, which nobody asked for")
+    unzip = zlib.decompressobj(wbits=31) if zipped == "gzip" else None
+    async for piece in response.content.iter_any():
+        rest = piece
+        while rest:
+            if unzip is None:
+                data, rest = rest, b""
+            else:
+                data = unzip.decompress(rest, _UNZIPPED)
+                rest = unzip.unconsumed_tail
+            plain = page.feed(data)
+            if plain:
+                yield plain
+    if unzip is not None and not unzip.eof:
+        raise ConnectionFailed("a compressed page broke off")
+    plain = page.close()
+    if plain:
+        yield plain
+
+
+async def _body(request: web.BaseRequest) -> object:
+    """A request's body: bytes if it is small, which can be sent again, or else the stream."""
+    if not request.body_exists:
+        return None
+    length = request.content_length
+    if length is None or length > _REPLAYABLE:
+        return _pieces(request)
+    return b"".join([piece async for piece in _pieces(request)])
+
+
+async def _pieces(request: web.BaseRequest) -> AsyncIterator[bytes]:
+    content = request.content
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    while not content.at_eof():
+        try:
+            piece = await asyncio.wait_for(content.readany(), _BODY_SECONDS)
+        except asyncio.TimeoutError:
+            raise BodyTooSlow from None
+        if piece:
+            yield piece
+
+
+def decoded(response: aiohttp.ClientResponse) -> list[tuple[str, str]]:
+    """An answer's headers, their bytes kept."""
+    return [
+        (name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
+        for name, value in response.raw_headers
+    ]
+
+
+def api_headers(pairs: Pairs) -> list[tuple[str, str]]:
+    """Headers to or from the API itself: as they are, but for what is of one connection."""
+    return [(name, value) for name, value in pairs if name.lower() not in _HOP]
+
+
+def app_request(request: web.BaseRequest, *, server: str | None) -> list[tuple[str, str]]:
+    """The headers that an app gets.
+
+    Args:
+        request: the browser's.
+        server: as for `headers.request_headers`.
+    """
+    return request_headers(request.headers.items(), server=server)
+
+
+def api_request(request: web.BaseRequest, host: str) -> list[tuple[str, str]]:
+    """The headers that the API gets: kubectl's own, but for credentials.
+
+    Args:
+        request: kubectl's, or that of whatever asks.
+        host: the apiserver's.
+    """
+    kept = api_headers(request.headers.items())
+    secret = ("authorization", "cookie", "origin", "referer")
+    return [("Host", host)] + [(name, value) for name, value in kept if name.lower() not in secret]
