@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from proxyurls.client import APIClient
 from proxyurls.discovery import list_objects
-from proxyurls.errors import APIStatusError, ClusterError, ConfigError, ConnectionFailed
+from proxyurls.errors import (
+    APIStatusError,
+    ClusterError,
+    ConfigError,
+    ConnectionFailed,
+    ProxyURLsError,
+)
 from proxyurls.status import status_error
 
 if TYPE_CHECKING:
@@ -160,9 +166,10 @@ class Mirror(Generic[T]):
             items: dict[Key, T] = {}
             versions: list[str] = []
             try:
-                for item in list_objects(self._client, source.path, on_version=versions.append):
-                    key, value = self._read(source, item)
-                    items[key] = value
+                with self._sensible(source):
+                    for item in list_objects(self._client, source.path, on_version=versions.append):
+                        key, value = self._read(source, item)
+                        items[key] = value
             except APIStatusError as error:
                 if error.status in _NOT_HERE and source is not self._sources[-1]:
                     continue
@@ -217,18 +224,17 @@ class Mirror(Generic[T]):
             number = code if isinstance(code, int) else 500
             self._gone_or(status_error(self._server, number, json.dumps(item).encode()))
             return False
-        meta = item.get("metadata") or {}
-        if kind != "BOOKMARK":
-            key, value = self._read(source, item)
-            with self._lock:
-                if kind == "DELETED":
-                    self._items.pop(key, None)
-                else:
-                    self._items[key] = value
-                self._dirty = True
-        self._version = str(meta.get("resourceVersion") or "")
+        with self._sensible(source):
+            version = str(item["metadata"].get("resourceVersion") or "")
+            change = None if kind == "BOOKMARK" else self._read(source, item)
         with self._lock:
+            if change and kind == "DELETED":
+                self._items.pop(change[0], None)
+            elif change:
+                self._items[change[0]] = change[1]
+            self._dirty = self._dirty or change is not None
             self._state = replace(self._state, seen=time.time())
+        self._version = version
         return True
 
     def _gone_or(self, error: APIStatusError) -> None:
@@ -238,12 +244,18 @@ class Mirror(Generic[T]):
             raise error
 
     def _read(self, source: Source[T], item: dict[str, Any]) -> tuple[Key, T]:
+        return (item["metadata"]["namespace"], item["metadata"]["name"]), source.read(item)
+
+    @contextlib.contextmanager
+    def _sensible(self, source: Source[T]) -> Iterator[None]:
+        """What is no object of Kubernetes is the server's fault, and must not end the thread."""
         try:
-            key = (str(item["metadata"]["namespace"]), str(item["metadata"]["name"]))
-            return key, source.read(item)
+            yield
+        except ProxyURLsError:
+            raise
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ConnectionFailed(
-                f"{self._server} sent an object below {source.path} that can't be read "
+                f"{self._server} sent an object of {source.path} that can't be read "
                 f"({type(error).__name__}: {error}); is it an apiserver?"
             ) from error
 
