@@ -10,6 +10,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from proxyurls.errors import InvalidConfig, shown
+from proxyurls.gateway.goregexp import compiled
 
 ACCEPT_HOSTS = r"^localhost$,^127\.0\.0\.1$,^\[::1\]$"
 ACCEPT_PATHS = "^.*"
@@ -83,9 +84,10 @@ def patterns(flag: str, value: str) -> Patterns:
     made = []
     for text in value.split(",") if value else ():
         try:
-            made.append(re.compile(text, re.ASCII))
-        except re.error as error:
+            made.append(compiled(text))
+        except ValueError as error:
             raise InvalidConfig(
-                f"invalid {flag} {shown(value)}: {shown(text)} is no regular expression ({error})"
+                f"invalid {flag} {shown(value)}: {shown(text)} is no regular expression ({error}); "
+                "type expressions of Go's, with commas between them"
             ) from None
     return tuple(made)

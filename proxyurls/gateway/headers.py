@@ -41,7 +41,7 @@ _OF_THE_BODY = {
     *("content-length", "content-encoding", "accept-ranges"),
     *("content-md5", "digest", "content-digest", "repr-digest"),
 }
-_CODING = re.compile(r"\s*([^;\s]+)\s*(?:;\s*q\s*=\s*([\d.]+)\s*)?", re.IGNORECASE)
+_CODING = re.compile(r"\s*([^;\s]+)\s*(?:;\s*q=([01](?:\.\d{0,3})?)\s*)?", re.IGNORECASE)
 
 
 def request_headers(pairs: Iterable[tuple[str, str]], *, server: str | None = None) -> Headers:
@@ -49,7 +49,7 @@ def request_headers(pairs: Iterable[tuple[str, str]], *, server: str | None = No
 
     Args:
         pairs: the headers as they came.
-        server: the apiserver's own origin, where Host, Origin and Referer shall name it
+        server: the apiserver's URL, where Host, Origin and Referer shall name it
             (``--upstream-host server``); None to leave the three as the browser sent them, which
             is what apps compare.
 
@@ -59,17 +59,18 @@ def request_headers(pairs: Iterable[tuple[str, str]], *, server: str | None = No
     came = list(pairs)
     dropped = _hop_by_hop(came) | _DROPPED
     host = next((value for name, value in came if name.lower() == "host"), "")
-    kept: Headers = [("Host", urlsplit(server).netloc if server else host)]
+    other = "://".join(urlsplit(server)[:2]) if server else ""
+    kept: Headers = [("Host", other.partition("://")[2] or host)]
     for name, value in came:
-        key = name.lower()
+        key = name.lower().replace("_", "-")  # as CGI, and all that came after it, reads them
         if key in dropped or key == "host" or key.startswith(_DROPPED_KINDS):
             continue
         if key == "cookie":
             others = _cookies_of_apps(value)
             if others:
                 kept.append((name, others))
-        elif server and key in ("origin", "referer"):
-            kept.append((name, _at(server, f"http://{host}", value)))
+        elif other and key in ("origin", "referer"):
+            kept.append((name, _at(other, f"http://{host}", value)))
         else:
             kept.append((name, value))
     kept.append(("Accept-Encoding", "gzip" if _takes_gzip(came) else "identity"))
@@ -154,10 +155,10 @@ def _is_gateways(pair: str) -> bool:
     return pair.lstrip("= \t").startswith(COOKIE_PREFIX)
 
 
-def _at(server: str, origin: str, value: str) -> str:
-    """An Origin or Referer of our own, with the apiserver in place of it."""
+def _at(other: str, origin: str, value: str) -> str:
+    """An Origin or Referer of ours, with another origin in place of it."""
     rest = value.removeprefix(origin)
-    return server.rstrip("/") + rest if rest != value and rest[:1] in ("", "/") else value
+    return other + rest if rest != value and rest[:1] in ("", "/") else value
 
 
 def _takes_gzip(pairs: Headers) -> bool:

@@ -23,6 +23,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from functools import lru_cache
 
 from proxyurls.errors import InvalidTarget
 from proxyurls.target import Target
@@ -62,6 +63,7 @@ def label(target: Target) -> str | None:
     return None if len(text) > LABEL_LIMIT or text.startswith(_PUNYCODE) else text
 
 
+@lru_cache(maxsize=1024)  # every request asks for one, and there are few
 def parse_label(text: str) -> Target | None:
     """The target that a label says, or None if it says none.
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from proxyurls.gateway.unprefix import Mount
 
 _SCHEME_AND_HOST = re.compile(r"(?:https?:)?//([^/?#\\]*)", re.IGNORECASE)
+# "//x" would be another host; "/.//x" is the path that it was. Browsers drop tabs and newlines.
+_OTHER_HOST = re.compile(r"/[\t\r\n]*[/\\]")
 _REFRESH = re.compile(r"""(?is)(\s*[\d.]*\s*[;,]\s*(?:url\s*=\s*)?(["']?))(.*)""")
 
 
@@ -34,10 +36,9 @@ def location(value: str, mount: Mount) -> str:
     elif link[:1] != "/":
         return value
     rest = link.removeprefix(mount.prefix)
-    if rest is not link and rest[:1] in ("", "/", "?", "#"):
+    if rest != link and rest[:1] in ("", "/", "?", "#"):
         link = rest if rest[:1] == "/" else "/" + rest
-    # "//x" would be another host: the dot keeps it the path that it was.
-    return "/." + link if link[:2] in ("//", "/\\") else link
+    return "/." + link if _OTHER_HOST.match(link) else link
 
 
 def refresh(value: str, mount: Mount) -> str:

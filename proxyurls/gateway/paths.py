@@ -72,7 +72,7 @@ def asked(request_target: str, prefix: str = "") -> Asked:
     path = split(suffix)[0]
     if _COLLAPSES.search(_SLASH.sub("/", _DOT.sub(".", path))):
         suffix = received(suffix)
-    return Asked(suffix, rest is not request_target)
+    return Asked(suffix, rest != request_target)
 
 
 @lru_cache(maxsize=256)

@@ -83,8 +83,9 @@ _NAME = re.compile(rb"<[^" + _SPACE + rb"/>]*")
 _TAIL = 16
 
 
-_BEHIND = frozenset((b"/", b"?", b"#", b'"'))
-_OTHER_HOST = (b"/", b"\\")  # what makes another host of a path, when it comes second
+# What may follow the prefix of a link: where nothing does, it's the prefix once more.
+_BEHIND = frozenset((b"/", b"?", b"#", b'"', b""))
+_OTHER_HOST = (b"//", b"/\\")
 
 
 class Mount(NamedTuple):
@@ -276,10 +277,10 @@ class HTMLUnprefixer:
             else:
                 if link.undone is not None:
                     out[-1] = before[:space] + link.undone
-                if after[:1] != b"/":
-                    out.append(b"/")
-                elif after[1:2] in _OTHER_HOST:
+                if after[:2] in _OTHER_HOST:
                     out.append(b"/.")
+                elif after[:1] not in (b"/", b""):
+                    out.append(b"/")
                 out.append(after)
             before = after
         return b"".join(out)
