@@ -228,7 +228,8 @@ class Gateway:
             suffix, prefixed = asked(request.raw_path, place.prefix)
         except InvalidSuffix as error:
             return _page(request, 400, "Bad request", str(error))
-        if prefixed and facts.method in ("GET", "HEAD") and facts.mode in (None, "navigate"):
+        page = facts.method in ("GET", "HEAD") and facts.mode in (None, "navigate")
+        if prefixed and page and not facts.websocket:
             return _redirect(302, suffix)
         headers = forward.app_request(request, server=self._server)
         mount = Mount(place.prefix, headers[0][1].lower(), f"http://{facts.host.lower()}")

@@ -154,7 +154,7 @@ class Upstream:
             return await self._session.request(
                 method,
                 URL(self._base + path, encoded=True),
-                headers=CIMultiDict(headers),
+                headers=CIMultiDict((name, _sendable(value)) for name, value in headers),
                 data=body,
                 allow_redirects=False,
                 ssl=context or True,
@@ -230,6 +230,17 @@ class Upstream:
                 return False
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError):
             return True
+
+
+def _sendable(value: str) -> str:
+    """A header's value that aiohttp can send: it drops, unasked, bytes that are no UTF-8."""
+    if value.isascii():
+        return value
+    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 async def refused(response: aiohttp.ClientResponse, server: str) -> APIStatusError | None:
