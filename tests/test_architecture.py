@@ -63,6 +63,20 @@ THIRD_PARTY = {
 # Others write YAML at most.
 YAML_READER = "config.yamlfile"
 
+# The gateway's rules: they decide and rewrite, and whoever calls them reads and writes. None of
+# them may load, in however many steps, what does I/O.
+PURE = {
+    f"gateway.{name}"
+    for name in (
+        *("access", "filter", "goregexp", "headers", "hosts", "links", "pages", "paths"),
+        *("readiness", "unprefix"),
+    )
+}
+IMPURE = {
+    *("aiohttp", "asyncio", "http.client", "httpx", "os", "pathlib", "socket", "ssl"),
+    *("subprocess", "threading", "urllib.request"),
+}
+
 # What the core may take from the standard library: nothing that reads, writes or costs time.
 CORE_STDLIB = {"__future__", "collections", "functools", "ipaddress", "re", "typing"}
 
@@ -153,6 +167,7 @@ class Architecture:
             *self.circles(),
             *self.third_parties(),
             *self.core_imports(),
+            *self.pure_imports(),
             *self.dynamic_imports(),
         ]
 
@@ -241,6 +256,22 @@ class Architecture:
                     found.append(f"{name}:{one.line}: the core imports {package}")
         return found
 
+    def pure_imports(self) -> list[str]:
+        found = []
+        for name in sorted(PURE & set(self.trees)):
+            seen = {name}
+            todo = [name]
+            while todo:
+                module = todo.pop()
+                for one in self.imports[module]:
+                    names = {one.module, one.module.split(".")[0]}
+                    if names & IMPURE and not one.for_types:
+                        found.append(f"{name}: {module}:{one.line} imports {one.module}")
+                    inner = {target for target in self.targets(one) if target in self.trees}
+                    todo += inner - seen
+                    seen |= inner
+        return found
+
     def dynamic_imports(self) -> list[str]:
         """Imports that this test can't read: in the lazy packages and the command line alone."""
         return [
@@ -308,6 +339,9 @@ def test_the_table_is_not_empty() -> None:
         ("segment", "import os", "the core imports os"),
         ("segment", "def f():\n    from pathlib import Path", "the core imports pathlib"),
         ("value", "import dataclasses", "the core imports dataclasses"),
+        ("gateway.links", "def f():\n    import aiohttp", "links:4 imports aiohttp"),
+        ("gateway.hosts", "from asyncio import sleep", "gateway.hosts:3 imports asyncio"),
+        ("suffix", "import os", "gateway.paths: suffix:3 imports os"),
         ("segment", "from typing_extensions import Self", "imports typing_extensions"),
         ("discovery", "__import__('proxyurls.cli')", "imports what only a run can tell"),
         ("utils", "x = 1", "utils: not in the table"),
