@@ -50,17 +50,23 @@ class Server(web.Server):
             handler,
             request_factory=self._incoming,
             handler_cancellation=True,  # a browser that has gone cancels what it asked for
-            access_log=None,  # targets may hold what is private
-            logger=_QUIET,
-            keepalive_timeout=_IDLE_SECONDS,
-            lingering_time=1.0,
-            max_line_size=_LINE,
-            max_field_size=_LINE,
-            max_headers=_HEADERS,
-            read_bufsize=_BUFFER,
-            auto_decompress=False,
         )
         self._own_loop = asyncio.get_running_loop()
+
+    def __call__(self) -> web.RequestHandler:
+        """A new connection."""
+        options: dict[str, Any] = {
+            "access_log": None,  # targets may hold what is private
+            "logger": _QUIET,
+            "keepalive_timeout": _IDLE_SECONDS,
+            "lingering_time": 1.0,
+            "max_line_size": _LINE,
+            "max_field_size": _LINE,
+            "max_headers": _HEADERS,
+            "read_bufsize": _BUFFER,
+            "auto_decompress": False,
+        }
+        return _Handler(self, loop=self._own_loop, **options)
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         """Take a connection, unless there are too many."""
@@ -72,6 +78,23 @@ class Server(web.Server):
         self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any
     ) -> web.BaseRequest:
         return _Incoming(message, payload, protocol, writer, task, self._own_loop)
+
+
+class _Handler(web.RequestHandler):
+    """One connection of a browser."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what can't be read. aiohttp's own answer would quote it, cookies and all."""
+        del request, exc, message
+        made = web.Response(status=status, text="Bad request: it can't be read.\n")
+        made.force_close()
+        return made
 
 
 class _Incoming(web.BaseRequest):

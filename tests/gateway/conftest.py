@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from contract.cluster import APIServer, Port
 from contract.upstream import Arrived, Upstream, arrived
+
 from proxyurls import load_config
 
 from .running import Reply, Running, running

@@ -10,7 +10,6 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-
 from contract.fixtures import KINDS
 from contract.upstream import reply
 
@@ -239,10 +238,7 @@ def test_events_come_at_once(gate: Gate) -> None:
         gate.gateway.send(connection, "GET", "/-/sse/5", host=host)
         answer = http.client.HTTPResponse(connection)
         answer.begin()
-        times = []
-        for line in answer:
-            if line.startswith(b"data"):
-                times.append(time.monotonic())
+        times = [time.monotonic() for line in answer if line.startswith(b"data")]
     assert len(times) == 5
     assert times[-1] - times[0] > 0.5, "they came together"
 

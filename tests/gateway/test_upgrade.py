@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from contract.fixtures import KINDS
 from contract.upstream import WEBSOCKET_KEY, make_frame, read_frame
 
@@ -41,7 +40,7 @@ def handshake(
     }
     gate.gateway.send(connection, "GET", target, host=host, headers=headers)
     stream = connection.makefile("rb")
-    head = b"".join(iter(lambda: stream.readline(), b"\r\n"))
+    head = b"".join(iter(stream.readline, b"\r\n"))
     return head, stream
 
 
