@@ -176,6 +176,13 @@ def test_long_script_tags() -> None:
     assert unprefixed(cut(rewritten, 1000)).decode() == page + comment
 
 
+def test_unfinished_tags() -> None:
+    """A tag that never ends, long or short, comes out whole when the page ends."""
+    for length in (10, 3 * HELD):
+        page = f'<img alt="{"x" * length}'.encode()
+        assert unprefixed(cut(page, 1000)) == page
+
+
 @pytest.mark.parametrize(
     "piece",
     [b"text ", b"x", b"<p>", b"< ", b'<a href="%s/x">' % PREFIX.encode(), b"<!-- - -->", b"<"],
