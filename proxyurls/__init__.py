@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from proxyurls.errors import InvalidSuffix as InvalidSuffix
     from proxyurls.errors import InvalidTarget as InvalidTarget
     from proxyurls.errors import InvalidURL as InvalidURL
+    from proxyurls.errors import ListenError as ListenError
     from proxyurls.errors import ProxyURLsError as ProxyURLsError
     from proxyurls.errors import ResolveError as ResolveError
     from proxyurls.errors import ServiceNotFound as ServiceNotFound
@@ -52,7 +53,8 @@ _HOMES = {
     "errors": (
         "AmbiguousService APIStatusError ClusterError ConfigError ConfigNotFound "
         "ConnectionFailed CredentialError InvalidConfig InvalidInput InvalidSegment "
-        "InvalidSuffix InvalidTarget InvalidURL ProxyURLsError ResolveError ServiceNotFound"
+        "InvalidSuffix InvalidTarget InvalidURL ListenError ProxyURLsError ResolveError "
+        "ServiceNotFound"
     ),
     "resolve": "Resolved",
     "segment": "NameSegment",

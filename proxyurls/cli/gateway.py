@@ -89,19 +89,31 @@ def serve(config: Config, settings: Settings, ready: Callable[[str], None]) -> i
     """
     from proxyurls.gateway.run import run
 
-    if settings.allow_remote and settings.address not in ("127.0.0.1", "::1"):
-        whom = "asks for the token" if settings.token else "ASKS FOR NO TOKEN"
-        say(
-            "warning",
-            f"whoever reaches {settings.address} can try to use your credentials; the gateway "
-            f"{whom}, and what passes is not encrypted",
-        )
-    elif not settings.token and not settings.unix_socket:
-        say("warning", "no token: every user and program of this machine may use your credentials")
-    got = run(config, settings, tell=lambda line: say("note", line), ready=ready)
+    def warned(address: str) -> None:
+        warning = _warning(settings)
+        if warning:
+            say("warning", warning)
+        ready(address)
+
+    got = run(config, settings, tell=lambda line: say("note", line), ready=warned)
     if got == signal.SIGINT:
         raise KeyboardInterrupt
     return 0
+
+
+def _warning(settings: Settings) -> str:
+    """Who else may use the credentials, or "" for nobody."""
+    if settings.unix_socket:
+        return ""
+    if settings.allow_remote and settings.address not in ("127.0.0.1", "::1"):
+        whom = "asks for the token" if settings.token else "ASKS FOR NO TOKEN"
+        return (
+            f"whoever reaches {settings.address} can try to use your credentials; the gateway "
+            f"{whom}, and what passes is not encrypted"
+        )
+    if not settings.token:
+        return "no token: every user and program of this machine may use your credentials"
+    return ""
 
 
 def _port(text: str) -> int:

@@ -52,6 +52,7 @@ class Server(web.Server):
             handler_cancellation=True,  # a browser that has gone cancels what it asked for
         )
         self._own_loop = asyncio.get_running_loop()
+        self._open: dict[web.RequestHandler, asyncio.Transport] = {}
 
     def __call__(self) -> web.RequestHandler:
         """A new connection."""
@@ -71,8 +72,26 @@ class Server(web.Server):
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         """Take a connection, unless there are too many."""
         super().connection_made(handler, transport)
-        if len(self.connections) > _CONNECTIONS:
+        self._open[handler] = transport
+        if len(self._open) > _CONNECTIONS:
             transport.abort()
+
+    def connection_lost(
+        self, handler: web.RequestHandler, exc: BaseException | None = None
+    ) -> None:
+        """Forget a connection."""
+        super().connection_lost(handler, exc)
+        self._open.pop(handler, None)
+
+    async def shutdown(self, timeout: float | None = None) -> None:
+        """Close all connections, after so many seconds those that are busy.
+
+        What a browser has not read by then is dropped.
+        """
+        await super().shutdown(timeout)
+        for one in list(self._open.values()):
+            one.abort()
+        await asyncio.sleep(0)  # in which they learn of it
 
     def _incoming(
         self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any

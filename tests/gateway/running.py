@@ -44,7 +44,7 @@ class Running:
     port: int
     link: str
     said: list[str]
-    loop: asyncio.AbstractEventLoop
+    loop: asyncio.AbstractEventLoop | None = None
     cookies: dict[str, str] = field(default_factory=dict)
 
     def connect(self) -> socket.socket:
