@@ -105,8 +105,9 @@ class Feed:
 
     def stop(self) -> None:
         """Stop reading, within two seconds."""
-        self._services.stop()
-        self._endpoints.stop()
+        for seconds in (0.0, 0.7):  # first tell both, then wait for both
+            self._services.stop(seconds)
+            self._endpoints.stop(seconds)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -162,7 +162,10 @@ def _notices(snapshot: Snapshot, server: str) -> str:
             f'<p class="notice bad"><strong>{head}</strong> {escape(snapshot.problem)}</p>'
         )
     elif not snapshot.loaded:
-        lines.append(f'<p class="notice">Reading the services from {escape(server)}…</p>')
+        lines.append(
+            f'<p class="notice reading">Reading the services from {escape(server)}…'
+            "<noscript> Reload the page to see them.</noscript></p>"
+        )
     if snapshot.namespace is not None:
         lines.append(
             '<p class="notice">You may not list the services of all namespaces. These are those '

@@ -112,7 +112,12 @@ class Mirror(Generic[T]):
         self._thread.start()
 
     def stop(self, seconds: float = 1.0) -> None:
-        """Stop reading. A connection that is being made may outlast the call, but nothing else."""
+        """Stop reading.
+
+        Args:
+            seconds: how long to wait. A list that is being read, or a connection that is being
+                made, may outlast it by the time that they have; nobody sees what comes of them.
+        """
         self._stopped.set()
         with self._lock:
             if self._socket is not None:
@@ -139,14 +144,15 @@ class Mirror(Generic[T]):
 
     def _run(self) -> None:
         failures = 0
+        source = self._sources[0]
         try:
             while not self._stopped.is_set():
                 try:
                     if not self._version:
-                        self._list()
+                        source = self._list()
                         failures = 0
                     began = time.monotonic()
-                    self._watch()
+                    self._watch(source)
                     self._stopped.wait(max(0.0, began + _SHORTEST - time.monotonic()))
                 except (ClusterError, ConfigError) as error:
                     # A watch that broke off is no news: the next list tells whether the server is
@@ -161,31 +167,33 @@ class Mirror(Generic[T]):
         finally:
             self._client.close()
 
-    def _list(self) -> None:
-        for source in self._sources:
-            items: dict[Key, T] = {}
-            versions: list[str] = []
+    def _list(self) -> Source[T]:
+        """Read the first list that may be read."""
+        *others, last = self._sources
+        for source in others:
             try:
-                with self._sensible(source):
-                    for item in list_objects(self._client, source.path, on_version=versions.append):
-                        key, value = self._read(source, item)
-                        items[key] = value
+                return self._list_one(source)
             except APIStatusError as error:
-                if error.status in _NOT_HERE and source is not self._sources[-1]:
-                    continue
-                raise
-            with self._lock:
-                self._items, self._dirty = items, True
-                self._state = replace(self._state, source=source, problem="", seen=time.time())
-            self._version = versions[0]
-            self._tried.set()
-            return
+                if error.status not in _NOT_HERE:
+                    raise
+        return self._list_one(last)
 
-    def _watch(self) -> None:
+    def _list_one(self, source: Source[T]) -> Source[T]:
+        items: dict[Key, T] = {}
+        versions: list[str] = []
+        with self._sensible(source):
+            for item in list_objects(self._client, source.path, on_version=versions.append):
+                key, value = self._read(source, item)
+                items[key] = value
+        with self._lock:
+            self._items, self._dirty = items, True
+            self._state = replace(self._state, source=source, problem="", seen=time.time())
+        self._version = versions[0]
+        self._tried.set()
+        return source
+
+    def _watch(self, source: Source[T]) -> None:
         """Follow the list for a while. Returns when it is to be called again, or to list first."""
-        source = self._state.source
-        if source is None:  # only after a list
-            raise RuntimeError("a watch needs a list")
         path = (
             f"{source.path}?watch=1&allowWatchBookmarks=true&timeoutSeconds={_WATCH_SECONDS}"
             f"&resourceVersion={self._version}"

@@ -241,14 +241,16 @@ def listing(*items: object) -> bytes:
 WEB = {"metadata": {"name": "web", "namespace": "shop"}, "spec": {"ports": [{"port": 80}]}}
 
 
-def posing(listed: bytes, watched: bytes, tmp_path: Path) -> tuple[Loopback, Callable[[], Config]]:
+def posing(
+    listed: bytes, watched: bytes, tmp_path: Path, status: int = 200
+) -> tuple[Loopback, Callable[[], Config]]:
     """A server that answers lists and watches of services with these bytes, and knows no more."""
 
     def answer(asked: Asked) -> Answer:
         path, _, query = asked.target.partition("?")
         if path != SERVICES:
             return Answer(b"404 page not found\n", 404)
-        return Answer(watched if "watch=1" in query else listed)
+        return Answer(watched, status) if "watch=1" in query else Answer(listed)
 
     loopback = Loopback(answer)
     return loopback, lambda: load_config(
@@ -325,6 +327,48 @@ def test_watches_that_make_no_sense(
         asked = [one.target for one in server.requests if one.target.startswith(SERVICES)]
         assert 2 <= len(asked) <= 8
         assert ready(feed.snapshot(), "shop").keys() == {"web"}
+
+
+@pytest.mark.parametrize("status", [410, 404, 500, 204])
+def test_watches_that_are_refused(
+    status: int,
+    tmp_path: Path,
+    follow: Callable[[Config], Feed],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The list is read again, and what is there stays."""
+    monkeypatch.setattr(mirror, "_SHORTEST", 0.1)
+    monkeypatch.setattr(mirror, "_BACKOFF", (0.1,))
+    monkeypatch.setattr(mirror, "_REFUSED_SECONDS", 0.1)
+    server, config = posing(listing(WEB), b"", tmp_path, status)
+    with server:
+        feed = follow(config())
+        until(feed, lambda shown: shown.loaded)
+        until(
+            feed, lambda _: len([r for r in server.requests if r.target.startswith(SERVICES)]) > 4
+        )
+        assert ready(feed.snapshot(), "shop").keys() == {"web"}
+
+
+def test_stops_in_time_though_nobody_answers(
+    fake_cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list that hangs holds nothing up; its thread ends when its time is over."""
+    monkeypatch.setattr(mirror, "_TIMEOUT", 3.0)
+    with Wire(fake_cluster.url) as wire:
+        wire.freeze()
+        before = set(threading.enumerate())
+        feed = Feed(load_config(str(fake_cluster.kubeconfig), server=wire.url, environ={}))
+        with feed:
+            assert not feed.wait(0.3)
+            assert not feed.snapshot().loaded
+            ours = [one for one in set(threading.enumerate()) - before if "mirror" in one.name]
+            assert len(ours) == 2
+            began = time.monotonic()
+        assert time.monotonic() - began < 2
+        for thread in ours:
+            thread.join(10)
+            assert not thread.is_alive()
 
 
 def test_what_events_do(tmp_path: Path, follow: Callable[[Config], Feed]) -> None:

@@ -3,6 +3,7 @@
 // the list, proxy URLs can be copied, and the list stays current.
 
 const EVERY = 2000; // ms between two questions for a newer list
+const SOON = 300; // as long as the first list is on its way
 const byId = (id) => document.getElementById(id);
 const box = byId("q");
 const list = byId("list");
@@ -136,11 +137,13 @@ async function ask() {
   lost.hidden = !problem;
 }
 
+const pause = () => (list.querySelector(".reading") && lost.hidden ? SOON : EVERY);
+
 async function follow() {
   if (!document.hidden) await ask();
-  setTimeout(follow, EVERY);
+  setTimeout(follow, pause());
 }
 
 document.addEventListener("visibilitychange", () => document.hidden || ask());
 filter(list);
-setTimeout(follow, EVERY);
+setTimeout(follow, pause());
