@@ -205,6 +205,11 @@ class HTMLUnprefixer:
                 if end > len(page) - _TAIL and not last:
                     return end
                 part, length = _opened(found[0])
+                if part == "comment":  # a page may hold thousands, and few hold links
+                    ended = _PARTS[part].search(page, end + length)
+                    if ended and page.find(self._prefix, end, ended.end()) < 0:
+                        at = ended.end()
+                        continue
                 if part not in _OPAQUE:
                     self._part = part
                     return end + length
