@@ -38,6 +38,7 @@ from proxyurls.gateway.connect import NoAnswer
 from proxyurls.gateway.index import near
 from proxyurls.gateway.lookup import Lookup, NoWebApp
 from proxyurls.gateway.paths import asked
+from proxyurls.gateway.peers import is_stranger
 from proxyurls.gateway.unprefix import Mount
 from proxyurls.gateway.upgrade import is_upgrade, tunnel
 from proxyurls.target import Target
@@ -136,6 +137,9 @@ class Gateway:
         if isinstance(decision, Refuse):
             return self._refuse(request, facts, decision)
         if isinstance(decision, HandOver):
+            if decision.cookie and _is_strangers(request):
+                self._tell(f"another user of this machine used the address; open {self.link()}")
+                return _page(request, 403, *_STRANGER)
             return _hand_over(decision)
         if isinstance(decision, Confirm):
             path = request.raw_path
@@ -306,6 +310,10 @@ def facts_of(request: web.BaseRequest, host: str) -> Facts:
     )
 
 
+_STRANGER = (
+    "Not yours",
+    "Another user of this machine runs the gateway, and its token is for that user's browser.",
+)
 _NO_SERVICE = ("No such service", "This host name means no service, pod or node.")
 _OF_THE_API = (
     "Not from here",
@@ -352,12 +360,21 @@ def _hand_over(decision: HandOver) -> web.StreamResponse:
     made = _redirect(303, decision.location)
     if decision.by_page:
         link = escape(decision.location)
-        head = f'<meta http-equiv="refresh" content="0;url={link}">'
+        # With an icon of ours: without one, browsers may ask the app for its own.
+        icon = f'<link rel="icon" href="{pages.ASSETS}icon.svg">'
+        head = f'{icon}<meta http-equiv="refresh" content="0;url={link}">'
         body = f'<!doctype html>{head}<title>One moment</title><a href="{link}">Continue</a>'
         made = web.Response(body=body.encode(), headers=CIMultiDict(pages.HEADERS))
     if decision.cookie:
         made.headers["Set-Cookie"] = decision.cookie
     return made
+
+
+def _is_strangers(request: web.BaseRequest) -> bool:
+    if request.transport is None:
+        return False
+    peer, own = (request.transport.get_extra_info(name) for name in ("peername", "sockname"))
+    return isinstance(peer, tuple) and is_stranger(peer[:2], own[:2])
 
 
 def _redirect(status: int, location: str) -> web.Response:

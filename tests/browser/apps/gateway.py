@@ -60,7 +60,7 @@ class Gateway:
         self._reader.start()
         self._found.wait(START_LIMIT)
         if not self.link:
-            self.__exit__(None, None, None)
+            self.interrupt()
             raise AssertionError(f"{self._command} printed no address:\n{self.output}")
         self.origin = "http://" + urlsplit(self.link).netloc
         return self
@@ -71,12 +71,17 @@ class Gateway:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.interrupt()
+
+    def interrupt(self) -> int:
+        """Ctrl-C: end it, unless it has ended, and return its exit code."""
         if self._process is None:
-            return
+            raise AssertionError("it was never started")
         with self._process as process:
-            process.send_signal(signal.SIGINT)
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
             try:
-                process.wait(END_LIMIT)
+                return process.wait(END_LIMIT)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise AssertionError(f"{self._command} didn't end:\n{self.output}") from None

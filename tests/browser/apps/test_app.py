@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .app import COOKIE, EVENTS
+from .scripts import run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -166,7 +167,7 @@ def test_a_router_of_the_history_api(visitor: Page, one: str) -> None:
 
 def test_a_websocket(home: Page, site: Site) -> None:
     """Text and bytes, the app's choice of the subprotocols, and the browser's close code."""
-    assert home.evaluate(TALK, ["Grüße", 3_000_000]) == {
+    assert run(home, TALK, ["Grüße", 3_000_000]) == {
         "protocol": "second.example",
         "answer": "one: Grüße",
         "size": 3_000_000,
@@ -179,12 +180,12 @@ def test_a_websocket(home: Page, site: Site) -> None:
 
 
 def test_the_apps_close_code_reaches_the_page(home: Page) -> None:
-    assert home.evaluate(PART) == [4001, "as you wish", True]
+    assert run(home, PART) == [4001, "as you wish", True]
 
 
 def test_server_sent_events(home: Page) -> None:
     """Each comes when it is sent, not with the last."""
-    seen = home.evaluate(LISTEN, EVENTS)
+    seen = run(home, LISTEN, EVENTS)
     assert [text for text, _ in seen] == [f"one {number}" for number in range(EVENTS)]
     first, last = seen[0][1], seen[-1][1]
     assert last - first > 200  # ms; they are sent 200 ms apart
@@ -192,7 +193,7 @@ def test_server_sent_events(home: Page) -> None:
 
 def test_a_service_worker(home: Page, one: str, gateway: Gateway, site: Site) -> None:
     """It serves its own app's origin, and none of another's."""
-    assert home.evaluate(WORK) == f"the worker of {one}/"
+    assert run(home, WORK) == f"the worker of {one}/"
     home.goto(f"{gateway.app('two', 'site')}/")
-    assert home.evaluate("async () => (await fetch('/from-worker')).status") == 404
+    assert run(home, "async () => (await fetch('/from-worker')).status") == 404
     assert site.one.to("/from-worker") == []

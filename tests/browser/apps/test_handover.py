@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from .gateway import Gateway
+from .scripts import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,3 +117,21 @@ def test_without_the_link_there_is_nothing(page: Page, fresh: Gateway, site: Sit
         assert "Open the address that the terminal shows" in page.inner_text("body")
     assert site.one.paths() == before
     assert page.context.cookies() == []
+
+
+def test_ctrl_c_with_a_page_open(page: Page, fresh: Gateway, site: Site) -> None:
+    """The gateway ends, although a WebSocket is open, and the page is told."""
+    page.goto(fresh.link)
+    page.goto(f"{fresh.app('one', 'site')}/")
+    run(
+        page,
+        """() => new Promise((resolve, reject) => {
+          const socket = new WebSocket(`ws://${location.host}/socket`);
+          socket.onopen = resolve;
+          socket.onerror = () => reject(new Error("no socket"));
+          socket.onclose = () => { window.wasTold = true; };
+        })""",
+    )
+    assert fresh.interrupt() == 130
+    page.wait_for_function("window.wasTold")
+    assert "Traceback" not in fresh.output

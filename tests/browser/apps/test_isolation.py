@@ -17,6 +17,7 @@ from browser.conftest import TIME_LIMIT
 
 from .conftest import let_in
 from .gateway import Gateway
+from .scripts import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -186,7 +187,7 @@ def attack(page: Page, how: str, place: str) -> Outcome:
     page.on("response", answered)
     page.on("requestfailed", broke_off)
     try:
-        page.evaluate(ATTACKS[how], url)
+        run(page, ATTACKS[how], url)
         content = True
     except Error:  # the page is told that it failed, or is gone
         content = False
