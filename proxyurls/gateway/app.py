@@ -38,7 +38,6 @@ from proxyurls.gateway.connect import NoAnswer
 from proxyurls.gateway.index import near
 from proxyurls.gateway.lookup import Lookup, NoWebApp
 from proxyurls.gateway.paths import asked
-from proxyurls.gateway.peers import is_stranger
 from proxyurls.gateway.unprefix import Mount
 from proxyurls.gateway.upgrade import is_upgrade, tunnel
 from proxyurls.target import Target
@@ -137,9 +136,6 @@ class Gateway:
         if isinstance(decision, Refuse):
             return self._refuse(request, facts, decision)
         if isinstance(decision, HandOver):
-            if decision.cookie and _is_strangers(request):
-                self._tell(f"another user of this machine used the address; open {self.link()}")
-                return _page(request, 403, *_STRANGER)
             return _hand_over(decision)
         if isinstance(decision, Confirm):
             path = request.raw_path
@@ -310,10 +306,6 @@ def facts_of(request: web.BaseRequest, host: str) -> Facts:
     )
 
 
-_STRANGER = (
-    "Not yours",
-    "Another user of this machine runs the gateway, and its token is for that user's browser.",
-)
 _NO_SERVICE = ("No such service", "This host name means no service, pod or node.")
 _OF_THE_API = (
     "Not from here",
@@ -368,13 +360,6 @@ def _hand_over(decision: HandOver) -> web.StreamResponse:
     if decision.cookie:
         made.headers["Set-Cookie"] = decision.cookie
     return made
-
-
-def _is_strangers(request: web.BaseRequest) -> bool:
-    if request.transport is None:
-        return False
-    peer, own = (request.transport.get_extra_info(name) for name in ("peername", "sockname"))
-    return isinstance(peer, tuple) and is_stranger(peer[:2], own[:2])
 
 
 def _redirect(status: int, location: str) -> web.Response:
