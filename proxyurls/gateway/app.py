@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 import traceback
-from html import escape
-from http import HTTPStatus
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import web
-from multidict import CIMultiDict
 
 from proxyurls.errors import (
     ClusterError,
@@ -21,7 +18,7 @@ from proxyurls.errors import (
     ProxyURLsError,
     ServiceNotFound,
 )
-from proxyurls.gateway import forward, pages
+from proxyurls.gateway import answers, forward, pages
 from proxyurls.gateway.access import (
     API,
     OPEN,
@@ -38,6 +35,7 @@ from proxyurls.gateway.connect import NoAnswer
 from proxyurls.gateway.index import near
 from proxyurls.gateway.lookup import Lookup, NoWebApp
 from proxyurls.gateway.paths import asked
+from proxyurls.gateway.peers import is_stranger
 from proxyurls.gateway.unprefix import Mount
 from proxyurls.gateway.upgrade import is_upgrade, tunnel
 from proxyurls.target import Target
@@ -102,11 +100,11 @@ class Gateway:
         try:
             return await self._answer(request)
         except NoAnswer as error:
-            return _failed(request, 504, "The apiserver does not answer", str(error))
+            return answers.failed(request, 504, "The apiserver does not answer", str(error))
         except (ClusterError, CredentialError) as error:
-            return _failed(request, 502, "The apiserver can't be asked", str(error))
+            return answers.failed(request, 502, "The apiserver can't be asked", str(error))
         except forward.BodyTooSlow:
-            made = _page(request, 408, "Too slow", "The request's body did not come.")
+            made = answers.page(request, 408, "Too slow", "The request's body did not come.")
             made.force_close()
             return made
         except ConnectionResetError:  # the browser has gone, and nobody reads this
@@ -115,12 +113,16 @@ class Gateway:
             last = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{PurePath(last.filename).name}:{last.lineno}"
             self._tell(f"internal error: {type(error).__name__} at {place}; please report it")
-            return _page(request, 500, "Internal error", f"A bug, at {place}; please report it.")
+            return answers.page(
+                request, 500, "Internal error", f"A bug, at {place}; please report it."
+            )
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         hosts = request.headers.getall("Host", ())
         if len(hosts) != 1 or request.raw_path[:1] != "/" or request.method == "CONNECT":
-            return _page(request, 400, "Bad request", "It has no Host, or several, or no path.")
+            return answers.page(
+                request, 400, "Bad request", "It has no Host, or several, or no path."
+            )
         facts = facts_of(request, hosts[0])
         decision = self._access.decide(facts)
         if isinstance(decision, Forward):
@@ -136,32 +138,35 @@ class Gateway:
         if isinstance(decision, Refuse):
             return self._refuse(request, facts, decision)
         if isinstance(decision, HandOver):
-            return _hand_over(decision)
+            if decision.cookie and _is_strangers(request):
+                self._tell(f"another user of this machine used the address; open {self.link()}")
+                return answers.page(request, 403, *answers.STRANGER)
+            return answers.hand_over(decision)
         if isinstance(decision, Confirm):
             path = request.raw_path
             body = pages.confirm(
                 decision.origin, path, app=self._app(facts, decision), sender=_sender(request)
             )
-            return _response(request, 200, pages.HEADERS, body)
+            return answers.response(request, 200, pages.HEADERS, body)
         if isinstance(decision, Open):
             return await self._open(request, decision)
         if isinstance(decision, Asset):
             asset = pages.asset(decision.name)
             if asset is None:
-                return _page(request, 404, "No such page", "The gateway has no such file.")
+                return answers.page(request, 404, "No such page", "The gateway has no such file.")
             fresh = request.headers.get("If-None-Match") == asset.etag
-            return _response(request, 304 if fresh else 200, asset.headers, asset.body)
+            return answers.response(request, 304 if fresh else 200, asset.headers, asset.body)
         if isinstance(decision, Own) and decision.path == "/" and self._index is not None:
             query = parse_qs(facts.query).get("q", [""])[0]
             known = request.headers.get("If-None-Match", "")
             status, headers, body = self._index[0].answer(query, known)
-            return _response(request, status, headers, body)
-        return _page(request, 404, "No such page", "The gateway has no such page.")
+            return answers.response(request, status, headers, body)
+        return answers.page(request, 404, "No such page", "The gateway has no such page.")
 
     def _refuse(
         self, request: web.BaseRequest, facts: Facts, refused: Refuse
     ) -> web.StreamResponse:
-        title, text, remedy = _REFUSALS[refused.reason]
+        title, text, remedy = answers.REFUSALS[refused.reason]
         if refused.reason in ("token", "stale") and refused.navigation:
             now = time.monotonic()
             if now - self._told > _LINK_SECONDS:
@@ -169,7 +174,7 @@ class Gateway:
                 self._tell(f"a browser came without a good token; open {self.link()}")
         if refused.reason == "host":
             text = text.format(facts.host, self._access.host(self._start[0]))
-        return _page(request, refused.status, title, text, remedy)
+        return answers.page(request, refused.status, title, text, remedy)
 
     def link(self) -> str:
         """An address that lets a browser in, once."""
@@ -196,10 +201,10 @@ class Gateway:
         try:
             await self._lookup.place(target)
         except NoWebApp as error:
-            return _page(request, 404, "No web app", str(error))
+            return answers.page(request, 404, "No web app", str(error))
         except ServiceNotFound:
             return self._unknown(request, wanted.label)
-        return _redirect(303, self._access.address(wanted.label, wanted.path))
+        return answers.redirect(303, self._access.address(wanted.label, wanted.path))
 
     def _unknown(self, request: web.BaseRequest, label: str) -> web.StreamResponse:
         entries = self._index[1].snapshot().entries if self._index is not None else ()
@@ -211,7 +216,7 @@ class Gateway:
             for one in near(entries, label)
         ]
         body = pages.unknown_host(f"{label}.localhost", links, index="/")
-        return _response(request, 404, pages.HEADERS, body)
+        return answers.response(request, 404, pages.HEADERS, body)
 
     async def _forward(
         self, request: web.BaseRequest, facts: Facts, label: str
@@ -219,18 +224,18 @@ class Gateway:
         """Pass a request on to an app."""
         target = self._target(label)
         if target is None:
-            return _page(request, 404, *_NO_SERVICE)
+            return answers.page(request, 404, *answers.NO_SERVICE)
         try:
             place = await self._lookup.place(target)
         except ServiceNotFound as error:
-            return _page(request, 404, "No such service", str(error))
+            return answers.page(request, 404, "No such service", str(error))
         try:
             suffix, prefixed = asked(request.raw_path, place.prefix)
         except InvalidSuffix as error:
-            return _page(request, 400, "Bad request", str(error))
+            return answers.page(request, 400, "Bad request", str(error))
         page = facts.method in ("GET", "HEAD") and facts.mode in (None, "navigate")
         if prefixed and page and not facts.websocket:
-            return _redirect(302, suffix)
+            return answers.redirect(302, suffix)
         headers = forward.app_request(request, server=self._server)
         mount = Mount(place.prefix, headers[0][1].lower(), f"http://{facts.host.lower()}")
         if facts.websocket:
@@ -242,7 +247,7 @@ class Gateway:
 
         def refusal(error: ProxyURLsError, status: int) -> web.StreamResponse:
             self._lookup.forget(target)
-            return _page(request, status, "The apiserver did not let it through", str(error))
+            return answers.page(request, status, "The apiserver did not let it through", str(error))
 
         return await forward.exchange(
             request,
@@ -268,15 +273,17 @@ class Gateway:
         try:
             path = asked(request.raw_path).suffix
         except InvalidSuffix as error:
-            return _page(request, 400, "Bad request", str(error))
+            return answers.page(request, 400, "Bad request", str(error))
         if self._filter is None or not self._filter.accepts(request.method, path, facts.host):
             return web.Response(status=403, text="Forbidden\n")
         if facts.dest is not None and (found := _app_of(path)) is not None:
             # An app's page would stand on the API's own origin, and could ask it anything.
             target, suffix = found
             if facts.mode == "navigate" and facts.method == "GET" and facts.dest == "document":
-                return _redirect(303, self._access.address(self._hosts.label(target), suffix))
-            return _page(request, 403, *_OF_THE_API)
+                return answers.redirect(
+                    303, self._access.address(self._hosts.label(target), suffix)
+                )
+            return answers.page(request, 403, *answers.OF_THE_API)
         headers = forward.api_request(request, urlsplit(self._upstream.origin).netloc)
         if facts.websocket:
             return await tunnel(request, self._upstream, path, headers, None)
@@ -306,37 +313,6 @@ def facts_of(request: web.BaseRequest, host: str) -> Facts:
     )
 
 
-_NO_SERVICE = ("No such service", "This host name means no service, pod or node.")
-_OF_THE_API = (
-    "Not from here",
-    "An app's page can't be shown on the API's own address, where it could use the API.",
-    "Open it at its own address: the index page has it.",
-)
-_REFUSALS = {
-    "host": (
-        "Not a name of this gateway",
-        "The request was for the host {0!r}, and this is {1}.",
-        "Type the address that the terminal shows.",
-    ),
-    "site": (
-        "Asked by another site",
-        "A page of another site made this request. Nothing was sent to the cluster.",
-        "",
-    ),
-    "token": (
-        "This browser has not been let in",
-        "The gateway gives access to a cluster, so it asks for a token first.",
-        "Open the address that the terminal shows now.",
-    ),
-    "stale": (
-        "This address was good once",
-        "Its token is used up, or of another run of the gateway.",
-        "Open the address that the terminal shows now.",
-    ),
-    "path": ("No such page", "There is nothing at this address.", ""),
-}
-
-
 def _app_of(path: str) -> tuple[Target, str] | None:
     """The app behind a path of the API, if it is a proxy's."""
     if "/proxy" not in path:
@@ -348,49 +324,14 @@ def _app_of(path: str) -> tuple[Target, str] | None:
     return url.target, url.suffix or "/"
 
 
-def _hand_over(decision: HandOver) -> web.StreamResponse:
-    made = _redirect(303, decision.location)
-    if decision.by_page:
-        link = escape(decision.location)
-        # With an icon of ours: without one, browsers may ask the app for its own.
-        icon = f'<link rel="icon" href="{pages.ASSETS}icon.svg">'
-        head = f'{icon}<meta http-equiv="refresh" content="0;url={link}">'
-        body = f'<!doctype html>{head}<title>One moment</title><a href="{link}">Continue</a>'
-        made = web.Response(body=body.encode(), headers=CIMultiDict(pages.HEADERS))
-    if decision.cookie:
-        made.headers["Set-Cookie"] = decision.cookie
-    return made
-
-
-def _redirect(status: int, location: str) -> web.Response:
-    headers = {"Location": location, "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
-    return web.Response(status=status, headers=headers)
+def _is_strangers(request: web.BaseRequest) -> bool:
+    if request.transport is None:
+        return False
+    peer, own = (request.transport.get_extra_info(name) for name in ("peername", "sockname"))
+    return isinstance(peer, tuple) and is_stranger(peer[:2], own[:2])
 
 
 def _sender(request: web.BaseRequest) -> str:
     """The origin of the page that sent the browser here, if it says so."""
     parts = urlsplit(request.headers.get("Referer", ""))
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
-
-
-def _failed(request: web.BaseRequest, status: int, title: str, text: str) -> web.StreamResponse:
-    return _page(request, status, title, text, "Try again: the gateway goes on by itself.")
-
-
-def _page(
-    request: web.BaseRequest, status: int, title: str, text: str, remedy: str = ""
-) -> web.Response:
-    """A page for a person, a line for a program."""
-    if "text/html" in request.headers.get("Accept", ""):
-        body = pages.error(status, title, text, remedy=remedy)
-        return _response(request, status, pages.HEADERS, body)
-    line = f"{title}: {text}{' ' * bool(remedy)}{remedy}\n"
-    return web.Response(status=status, text=line, headers={"Cache-Control": "no-store"})
-
-
-def _response(
-    request: web.BaseRequest, status: int, headers: tuple[tuple[str, str], ...], body: bytes
-) -> web.Response:
-    if status == HTTPStatus.NOT_MODIFIED or request.method == "HEAD":
-        return web.Response(status=status, headers=CIMultiDict(headers))
-    return web.Response(status=status, headers=CIMultiDict(headers), body=body)
