@@ -10,9 +10,9 @@ from browser.conftest import unavailable
 
 
 def package(name: str) -> None:
-    """Need a package of the extra ``browser``."""
+    """Need a package of the extra ``apps``."""
     if importlib.util.find_spec(name) is None:
-        unavailable(f"{name} isn't installed: pip install 'proxyurls[browser]'")
+        unavailable(f"{name} isn't installed: pip install 'proxyurls[apps]'")
 
 
 def program(name: str) -> Path:
