@@ -26,10 +26,13 @@ def fresh(apiserver: APIServer, site: Site) -> Iterator[Gateway]:
         yield running
 
 
-@pytest.fixture
-def opened(apiserver: APIServer, site: Site) -> Iterator[Gateway]:
-    """``proxyurls open`` whose link nobody opened yet."""
-    with Gateway(apiserver.kubeconfig, "open", "one.site", "/private?from=terminal") as running:
+@pytest.fixture(params=["", "--single"])
+def opened(request: pytest.FixtureRequest, apiserver: APIServer, site: Site) -> Iterator[Gateway]:
+    """``proxyurls open`` whose link nobody opened yet; at the app's own name, and at localhost."""
+    command = ["open", "one.site", "/private?from=terminal", *request.param.split()]
+    with Gateway(apiserver.kubeconfig, *command) as running:
+        name = "localhost" if request.param else "one--site.localhost"
+        assert running.origin == f"http://{name}:{running.port}"
         yield running
 
 
