@@ -44,7 +44,7 @@ CLUSTER_SERVICES = {
 def cluster(folder: Path, binaries: Path, rounds: int = 25, lists: int = 7) -> Iterator[Row]:
     """Start a control plane, fill it, ask it."""
     try:
-        with controlplane.start() as server, _beside(folder, server) as run:
+        with controlplane.start() as server, beside(folder, server) as run:
             yield from _cluster_info(server, run, binaries, rounds)
             yield from _lists(server, run, binaries, lists)
     except controlplane.Unavailable as reason:
@@ -52,7 +52,7 @@ def cluster(folder: Path, binaries: Path, rounds: int = 25, lists: int = 7) -> I
 
 
 @contextmanager
-def _beside(folder: Path, server: RealAPIServer) -> Iterator[Launcher]:
+def beside(folder: Path, server: RealAPIServer) -> Iterator[Launcher]:
     """A launcher in the server's namespace; for who is not root, one before its front door."""
     kubeconfig, prefix = server.kubeconfig, server.inside([])
     if os.geteuid() != 0 or not shutil.which("nsenter"):

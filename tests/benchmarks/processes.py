@@ -10,7 +10,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,10 @@ def install(folder: Path) -> Path:
     start. The rivals get the versions that this environment has.
     """
     subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", folder], check=True)
-    rivals = [f"{name}=={version(name)}" for name in ("kubernetes", "lightkube")]
+    try:
+        rivals = [f"{name}=={version(name)}" for name in ("kubernetes", "lightkube")]
+    except PackageNotFoundError as missing:
+        raise Failed(f"{missing.name} isn't installed here; the extra bench has it") from missing
     python = folder / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--compile"]
     done = subprocess.run(
@@ -114,3 +117,11 @@ def launcher(folder: Path, prefix: Sequence[str] = (), **env: str) -> Iterator[L
             raise Failed("the launcher has no pipes")
         yield Launcher(process.stdin, process.stdout, folder, {**known, "HOME": str(home), **env})
         process.stdin.close()
+
+
+def program(name: str) -> str:
+    """A program of PATH."""
+    found = shutil.which(name)
+    if found is None:
+        raise Failed(f"there is no {name} here; Debian's packages are nginx-light, wrk and curl")
+    return found

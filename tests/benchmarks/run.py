@@ -1,9 +1,10 @@
 """Measure proxyurls beside others and print one Markdown table.
 
-    python tests/benchmarks/run.py [--only start|build|parse|cluster …] [--json FILE]
+    python tests/benchmarks/run.py [--only start|build|parse|cluster|gateway …] [--json FILE]
 
-It takes some three minutes. It needs the extra ``bench`` (kubernetes, lightkube), kubectl and,
-for ``cluster``, the binaries of an apiserver: KUBEBUILDER_ASSETS (``setup-envtest use -p path``).
+It takes some ten minutes. It needs the extra ``bench`` (kubernetes, lightkube), kubectl and, for
+``cluster`` and ``gateway``, the binaries of an apiserver: KUBEBUILDER_ASSETS (``setup-envtest use
+-p path``). ``gateway`` also takes root, nginx, wrk and curl.
 A missed figure is no failure; the exit code is 1 if a benchmark could not run.
 """
 
@@ -21,8 +22,8 @@ from typing import TYPE_CHECKING
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks import bench_cluster, bench_core, bench_start  # noqa: E402  (the path first)
-from benchmarks.processes import install  # noqa: E402
+from benchmarks import bench_cluster, bench_core, bench_gateway, bench_start  # noqa: E402  (the path first)
+from benchmarks.processes import Failed, install  # noqa: E402
 from benchmarks.table import machine, render  # noqa: E402
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Bench:
             "build": bench_core.build,
             "parse": bench_core.parse,
             "cluster": lambda: bench_cluster.cluster(folder, self.binaries),
+            "gateway": lambda: bench_gateway.gateway(folder, self.binaries),
         }
 
     @cached_property
@@ -52,7 +54,7 @@ class Bench:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmarks."""
-    names = ["start", "build", "parse", "cluster"]
+    names = ["start", "build", "parse", "cluster", "gateway"]
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -69,6 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 for row in bench.known[name]():
                     rows.append(row)
                     print(f"  {row.work}, {row.against}: {row.ratio:.3g}", file=sys.stderr)
+            except Failed as failure:
+                failed = True
+                print(f"{name} could not run: {failure}", file=sys.stderr)
             except Exception:  # noqa: BLE001  (the other benchmarks go on)
                 failed = True
                 print(f"{name} could not run:\n{traceback.format_exc()}", file=sys.stderr)
