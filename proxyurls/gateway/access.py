@@ -164,7 +164,7 @@ class Access:
     ) -> None:
         self._secret = secret
         self._port = port
-        self._token = token and port is not None
+        self.asks = self._token = token and port is not None
         self._api = api
         self._only = only
         self._single = single
@@ -203,14 +203,18 @@ class Access:
         """What is at a place, for one who may go there."""
         reserved = facts.path.startswith(RESERVED)
         if label or self._single:
+            if self._single and facts.dest == "serviceworker":
+                # It would outlive this run, and rule whatever is at this origin then.
+                return Refuse(403, "site", navigation)
             return Refuse(404, "path", navigation) if reserved else Forward(label)
         if self._only is not None:
             return Refuse(404, "host", navigation)
         if facts.path.startswith(OPEN):
             path = _first(facts.query, "path")
             return Open(facts.path[len(OPEN) :], path if _LOCAL_PATH.fullmatch(path) else "/")
-        # Browsers that don't tell (Safari before 16.4) get the list of the API's paths.
-        wants_index = not self._api or (navigation and facts.mode == "navigate")
+        # A browser gets the index, and a script that was written for kubectl proxy the list of the
+        # API's paths. (Safari before 16.4 does not tell, and gets that too.)
+        wants_index = not self._api or facts.site is not None
         if reserved or (facts.path == "/" and wants_index):
             return Own(facts.path)
         return API() if self._api else Refuse(404, "path", navigation)
@@ -225,7 +229,8 @@ class Access:
         host = self.host(label)
         if not self._token:
             return f"http://{host}{path}"
-        token = self._issue(host, path, None)
+        local = path if _LOCAL_PATH.match(path) else f"/.{path}"  # "//x" would be another host
+        token = self._issue(host, local, None)
         place = ENTER if label or self._single else "/"
         return f"http://{host}{place}?token={token}"
 

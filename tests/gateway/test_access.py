@@ -451,6 +451,7 @@ API_REQUESTS = [
     ("kubectl exec", "/api/v1/namespaces/x/pods/y/exec", {"websocket": True}, API()),
     ("curl", "/", {}, API()),
     ("a browser", "/", {**TYPED}, Own("/")),
+    ("the index itself", "/", {**OWN}, Own("/")),
     ("a browser's", "/api", {**TYPED}, API()),
     ("a link", "/api", {**LINK}, Confirm("", f"http://{INDEX}")),
     (
