@@ -26,7 +26,7 @@ def fresh(apiserver: APIServer, site: Site) -> Iterator[Gateway]:
         yield running
 
 
-@pytest.fixture(params=["", "--single"])
+@pytest.fixture(params=["", "--single"], ids=["name", "single"])
 def opened(request: pytest.FixtureRequest, apiserver: APIServer, site: Site) -> Iterator[Gateway]:
     """``proxyurls open`` whose link nobody opened yet; at the app's own name, and at localhost."""
     command = ["open", "one.site", "/private?from=terminal", *request.param.split()]

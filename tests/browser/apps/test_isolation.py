@@ -118,10 +118,13 @@ def elsewhere() -> Iterator[Elsewhere]:
         thread.join()
 
 
-@pytest.fixture(scope="module")
-def with_api(apiserver: APIServer) -> Iterator[Gateway]:
-    """A gateway that hands out the API too: there's more to take."""
-    with Gateway(apiserver.kubeconfig, "serve", "--api") as running:
+@pytest.fixture(scope="module", params=["", "--no-token"], ids=["token", "no-token"])
+def with_api(request: pytest.FixtureRequest, apiserver: APIServer) -> Iterator[Gateway]:
+    """A gateway that hands out the API too: there's more to take.
+
+    Once as it is, and once without a token, where no cookie is needed and the origin alone counts.
+    """
+    with Gateway(apiserver.kubeconfig, "serve", "--api", *request.param.split()) as running:
         yield running
 
 
