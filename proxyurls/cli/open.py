@@ -42,7 +42,8 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--single",
         action="store_true",
-        help="at http://localhost itself, for browsers that don't know *.localhost (Safari)",
+        help="at http://localhost itself, at any free port unless --port says which: for browsers "
+        "that don't know *.localhost (Safari)",
     )
     add_gateway(parser, port="the first free one from 8001 on")
 
@@ -63,6 +64,9 @@ def run(args: argparse.Namespace) -> int:
     with Cluster(config, timeout=args.request_timeout or None, trace=trace(args)) as cluster:
         target = _resolve(cluster, typed)
     settings = settings._replace(only=target, path=suffix or "/", single=args.single)
+    if args.single and args.port is None:
+        # The origin is http://localhost:PORT whatever the app, so it should not be used again.
+        settings = settings._replace(port=0)
 
     def ready(address: str) -> None:
         print(address, flush=True)

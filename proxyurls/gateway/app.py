@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 import traceback
 from pathlib import PurePath
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
+from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
@@ -42,6 +44,7 @@ from proxyurls.target import Target
 from proxyurls.urls import parse_url
 
 if TYPE_CHECKING:
+    from asyncio import Transport
     from collections.abc import Callable
 
     from proxyurls.gateway.access import Access, Decision
@@ -94,6 +97,8 @@ class Gateway:
         self._lookup = Lookup(upstream)
         self._told = float("-inf")
         self._dropped: set[str] = set()
+        # Asked once for each connection, for it takes the kernel's whole table.
+        self._strangers: WeakKeyDictionary[Transport, bool] = WeakKeyDictionary()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request, whatever happens."""
@@ -124,7 +129,13 @@ class Gateway:
                 request, 400, "Bad request", "It has no Host, or several, or no path."
             )
         facts = facts_of(request, hosts[0])
+        if facts.websocket and (request.content_length or "Transfer-Encoding" in request.headers):
+            made = answers.page(request, 400, "Bad request", "An upgrade has no body.")
+            made.force_close()
+            return made
         decision = self._access.decide(facts)
+        if isinstance(decision, (Forward, API, Own, Open)) and self._is_thiefs(request):
+            return answers.page(request, 403, *answers.STRANGER)
         if isinstance(decision, Forward):
             return await self._forward(request, facts, decision.label)
         if isinstance(decision, API):
@@ -162,6 +173,19 @@ class Gateway:
             status, headers, body = self._index[0].answer(query, known)
             return answers.response(request, status, headers, body)
         return answers.page(request, 404, "No such page", "The gateway has no such page.")
+
+    def _is_thiefs(self, request: web.BaseRequest) -> bool:
+        """Whether another user of this machine came with a good cookie.
+
+        Browsers send a host's cookies to all its ports, so also to that user's server.
+        """
+        transport = request.transport
+        if not self._access.asks or transport is None:
+            return False
+        known = self._strangers.get(transport)
+        if known is None:
+            known = self._strangers[transport] = _is_strangers(request)
+        return known
 
     def _refuse(
         self, request: web.BaseRequest, facts: Facts, refused: Refuse
@@ -276,10 +300,12 @@ class Gateway:
             return answers.page(request, 400, "Bad request", str(error))
         if self._filter is None or not self._filter.accepts(request.method, path, facts.host):
             return web.Response(status=403, text="Forbidden\n")
-        if facts.dest is not None and (found := _app_of(path)) is not None:
+        if facts.dest is not None and _PROXY.match(unquote(path.partition("?")[0])):
             # An app's page would stand on the API's own origin, and could ask it anything.
-            target, suffix = found
-            if facts.mode == "navigate" and facts.method == "GET" and facts.dest == "document":
+            found = _app_of(path)
+            page = facts.mode == "navigate" and facts.method == "GET" and facts.dest == "document"
+            if found is not None and page:
+                target, suffix = found
                 return answers.redirect(
                     303, self._access.address(self._hosts.label(target), suffix)
                 )
@@ -313,10 +339,12 @@ def facts_of(request: web.BaseRequest, host: str) -> Facts:
     )
 
 
+# As the apiserver reads a path: decoded.
+_PROXY = re.compile(r"/api/v1/(?:namespaces/[^/]*/(?:services|pods)|nodes)/[^/]*/proxy(?:/|$)")
+
+
 def _app_of(path: str) -> tuple[Target, str] | None:
-    """The app behind a path of the API, if it is a proxy's."""
-    if "/proxy" not in path:
-        return None
+    """The app behind a proxy's path, if it is spelt as usual."""
     try:
         url = parse_url(path)
     except InvalidInput:

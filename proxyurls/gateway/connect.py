@@ -63,6 +63,7 @@ class Upstream:
         self._base = config.base_url.rstrip("/")
         self.origin = "/".join(self._base.split("/", 3)[:3])
         self._credentials = credentials or config.credentials()
+        self._impersonates = bool(config.impersonate)
         self._material: tuple[list[tuple[str, str]], ssl.SSLContext | None] | None = None
         self._failure: CredentialError | None = None
         self._looked = float("-inf")
@@ -111,7 +112,7 @@ class Upstream:
             CredentialError: there is no usable credential.
         """
         given, context = await self._fresh()
-        kept = list(headers)
+        kept = [pair for pair in headers if not self._is_own(pair[0])]
         response = await self._send_once(method, path, [*kept, *given], context, body)
         if response.status != HTTPStatus.UNAUTHORIZED or not await refused(response, self.server):
             return response
@@ -122,6 +123,10 @@ class Upstream:
         response.close()
         given, context = await self._fresh()
         return await self._send_once(method, path, [*kept, *given], context, body)
+
+    def _is_own(self, name: str) -> bool:
+        """Whether a header is for the config alone: who is to be somebody else, stays it."""
+        return self._impersonates and name.lower().startswith("impersonate-")
 
     async def get_json(self, path: str) -> tuple[int, Any]:
         """GET an object of the API: the status, and the object or None.

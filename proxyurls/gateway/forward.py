@@ -10,7 +10,13 @@ import aiohttp
 
 from proxyurls.errors import ConnectionFailed
 from proxyurls.gateway.connect import refused
-from proxyurls.gateway.headers import is_rewritten, request_headers, response_headers
+from proxyurls.gateway.headers import (
+    cookies_of_apps,
+    is_gateways,
+    is_rewritten,
+    request_headers,
+    response_headers,
+)
 from proxyurls.gateway.relay import Relay
 from proxyurls.gateway.unprefix import HTMLUnprefixer
 
@@ -83,7 +89,7 @@ async def answer(
     """
     came = decoded(response)
     rewritten = mount is not None and is_rewritten(came)
-    headers = api_headers(came) if mount is None else response_headers(came, mount)
+    headers = api_answer(came) if mount is None else response_headers(came, mount)
     relay = Relay(request, response.status, response.reason or "", headers)
     bodiless = request.method == "HEAD" or response.status in (204, 304)
     try:
@@ -176,6 +182,20 @@ def api_headers(pairs: Pairs) -> list[tuple[str, str]]:
     return [(name, value) for name, value in pairs if name.lower() not in _HOP]
 
 
+def api_answer(pairs: Pairs) -> list[tuple[str, str]]:
+    """The headers of an answer of the API itself.
+
+    An app's page may come from there, or a page out of an app's log. It must not be able to use
+    the API from the API's own origin, so browsers are told to give it none; programs don't care.
+    """
+    kept = [
+        (name, value)
+        for name, value in api_headers(pairs)
+        if not (name.lower() == "set-cookie" and is_gateways(value))
+    ]
+    return [*kept, ("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff")]
+
+
 def app_request(request: web.BaseRequest, *, server: str | None) -> list[tuple[str, str]]:
     """The headers that an app gets.
 
@@ -193,6 +213,12 @@ def api_request(request: web.BaseRequest, host: str) -> list[tuple[str, str]]:
         request: kubectl's, or that of whatever asks.
         host: the apiserver's.
     """
-    kept = api_headers(request.headers.items())
-    secret = ("authorization", "cookie", "origin", "referer")
-    return [("Host", host)] + [(name, value) for name, value in kept if name.lower() not in secret]
+    secret = ["authorization", "origin", "referer"]
+    if "Sec-Fetch-Site" in request.headers:
+        secret.append("cookie")  # a browser's, of whatever else there is at localhost
+    kept = [("Host", host)]
+    for name, value in api_headers(request.headers.items()):
+        passed = cookies_of_apps(value) if name.lower() == "cookie" else value
+        if name.lower() not in secret and (passed or not value):
+            kept.append((name, passed))
+    return kept

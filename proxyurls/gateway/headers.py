@@ -66,7 +66,7 @@ def request_headers(pairs: Iterable[tuple[str, str]], *, server: str | None = No
         if key in dropped or key == "host" or key.startswith(_DROPPED_KINDS):
             continue
         if key == "cookie":
-            others = _cookies_of_apps(value)
+            others = cookies_of_apps(value)
             if others:
                 kept.append((name, others))
         elif other and key in ("origin", "referer"):
@@ -98,7 +98,7 @@ def response_headers(pairs: Iterable[tuple[str, str]], mount: Mount) -> Headers:
     kept: Headers = []
     for name, value in came:
         key = name.lower()
-        if key in dropped or (key == "set-cookie" and _is_gateways(value)):
+        if key in dropped or (key == "set-cookie" and is_gateways(value)):
             continue
         if key == "cache-control" and caching > 1:
             caching = 0
@@ -145,12 +145,14 @@ def _hop_by_hop(pairs: Headers) -> set[str]:
     return _HOP | (named - _NEVER_HOP)
 
 
-def _cookies_of_apps(value: str) -> str:
+def cookies_of_apps(value: str) -> str:
+    """A Cookie header without the gateways' own; "" if nothing is left."""
     pairs = [pair.strip() for pair in value.split(";")]
-    return "; ".join(pair for pair in pairs if pair and not _is_gateways(pair))
+    return "; ".join(pair for pair in pairs if pair and not is_gateways(pair))
 
 
-def _is_gateways(pair: str) -> bool:
+def is_gateways(pair: str) -> bool:
+    """Whether a cookie bears a gateway's name."""
     # A cookie without a name, "=NAME=x", comes back as "NAME=x".
     return pair.lstrip("= \t").startswith(COOKIE_PREFIX)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _ROOM = 256 * 1024  # what may wait for a browser that reads slowly, beside what the kernel keeps
 _SECONDS = 600.0  # a browser that reads nothing for so long is gone (a paused film may wait)
 _NO_BODY = (204, 304)
+_NO_BREAKS = dict.fromkeys(map(ord, "\r\n\0"))
 
 
 class Relay(web.StreamResponse):
@@ -62,7 +63,7 @@ class Relay(web.StreamResponse):
         elif request.version < (1, 1):
             lines.append("Connection: keep-alive")
         # A parser that is lenient may have let a line break pass.
-        clean = "\0".join(lines).replace("\r", "").replace("\n", "").replace("\0", "\r\n")
+        clean = "\r\n".join([line.translate(_NO_BREAKS) for line in lines])
         self._head: bytes = f"{clean}\r\n\r\n".encode("utf-8", "surrogateescape")
 
     @property

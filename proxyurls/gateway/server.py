@@ -28,6 +28,7 @@ _LINE = 64 * 1024  # of a request's first line, and of a header
 _HEADERS = 128
 _IDLE_SECONDS = 75.0  # without a request, or with half of one's head
 _CONNECTIONS = 2000
+_OTHER_FILES = 256  # beside connections: what waits to be accepted or closed, and our own
 _BUFFER = 256 * 1024  # of a request's body, read ahead
 _GRACE = 0.3  # for answers that are being written when the gateway stops
 _TRIES = 100
@@ -53,6 +54,7 @@ class Server(web.Server):
         )
         self._own_loop = asyncio.get_running_loop()
         self._open: dict[web.RequestHandler, asyncio.Transport] = {}
+        self._most = _most_connections()
 
     def __call__(self) -> web.RequestHandler:
         """A new connection."""
@@ -73,7 +75,7 @@ class Server(web.Server):
         """Take a connection, unless there are too many."""
         super().connection_made(handler, transport)
         self._open[handler] = transport
-        if len(self._open) > _CONNECTIONS:
+        if len(self._open) > self._most:
             transport.abort()
 
     def connection_lost(
@@ -97,6 +99,28 @@ class Server(web.Server):
         self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any
     ) -> web.BaseRequest:
         return _Incoming(message, payload, protocol, writer, task, self._own_loop)
+
+
+def _most_connections() -> int:
+    """How many connections there may be; each may need another one to the apiserver.
+
+    The limit on open files is 1024 in most shells, for the sake of programs that call select();
+    others may raise it. Beyond it nothing could be accepted, or even be refused.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return _CONNECTIONS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * _CONNECTIONS + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        raised = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with suppress(ValueError, OSError):  # macOS allows less than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+            soft = raised
+    if soft == resource.RLIM_INFINITY:
+        return _CONNECTIONS
+    return min(_CONNECTIONS, max(1, (soft - _OTHER_FILES) // 2))
 
 
 class _Handler(web.RequestHandler):
