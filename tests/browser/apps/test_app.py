@@ -103,6 +103,7 @@ def test_a_text_that_mentions_the_prefix_stays(home: Page) -> None:
 @pytest.mark.parametrize("link", ["rooted", "relative", "absolute"])
 def test_links_stay_at_the_apps_own_root(home: Page, one: str, link: str) -> None:
     """However a link is written, it leads to the app's own page, and back again."""
+    assert home.locator(f"#{link}").evaluate("link => link.href") == f"{one}/second"
     home.click(f"#{link}")
     home.get_by_text("the second page of one").wait_for()
     assert home.url == f"{one}/second"
