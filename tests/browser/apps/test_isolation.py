@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import http.server
 import secrets
+import sys
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -90,6 +91,11 @@ class Elsewhere(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Page)
         self.port = self.server_address[1]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Complain, unless it is a browser that has moved on."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Page(http.server.BaseHTTPRequestHandler):
