@@ -237,6 +237,17 @@ class Upstream:
             return True
 
 
+def give_up(response: aiohttp.ClientResponse) -> None:
+    """Close the connection of an answer that was not read to its end, at once.
+
+    A polite end of TLS would wait for all that the apiserver still has to say.
+    """
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    response.close()
+
+
 def _sendable(value: str) -> str:
     """A header's value that aiohttp can send: it drops, unasked, bytes that are no UTF-8."""
     if value.isascii():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from proxyurls.errors import ConnectionFailed
-from proxyurls.gateway.connect import refused
+from proxyurls.gateway.connect import give_up, refused
 from proxyurls.gateway.headers import (
     cookies_of_apps,
     is_gateways,
@@ -74,7 +74,7 @@ async def exchange(
             return refusal(error, response.status)
         return await answer(request, response, mount)
     finally:
-        response.close()  # back in the pool already, if it was read to its end
+        give_up(response)  # it's back in the pool already, if it was read to its end
 
 
 async def answer(

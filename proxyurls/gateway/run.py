@@ -14,7 +14,7 @@ from proxyurls.errors import InvalidConfig
 from proxyurls.gateway import server
 from proxyurls.gateway.access import Access
 from proxyurls.gateway.app import Gateway, href
-from proxyurls.gateway.connect import Upstream
+from proxyurls.gateway.connect import Upstream, in_thread
 from proxyurls.gateway.feed import Feed
 from proxyurls.gateway.filter import Filter, found
 from proxyurls.gateway.hosts import Hosts
@@ -137,7 +137,7 @@ async def gateway(
         stack.push_async_callback(upstream.close)
         if feed is not None:
             feed.start()
-            stack.callback(feed.stop)
+            stack.push_async_callback(in_thread, feed.stop)
         await stack.enter_async_context(server.serving(made, sockets))
         yield made
 

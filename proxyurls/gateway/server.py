@@ -30,7 +30,7 @@ _IDLE_SECONDS = 75.0  # without a request, or with half of one's head
 _CONNECTIONS = 2000
 _OTHER_FILES = 256  # beside connections: what waits to be accepted or closed, and our own
 _BUFFER = 256 * 1024  # of a request's body, read ahead
-_GRACE = 0.3  # for answers that are being written when the gateway stops
+_GRACE = 0.15  # for answers that are being written when the gateway stops
 _TRIES = 100
 
 # aiohttp logs with tracebacks what a client did wrong; the client is told anyhow.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp.http import StreamWriter
 
+from proxyurls.gateway.connect import give_up
 from proxyurls.gateway.forward import answer, api_headers, decoded
 from proxyurls.gateway.headers import response_headers
 from proxyurls.gateway.relay import Relay
@@ -83,7 +84,7 @@ async def tunnel(
         relay.break_off()
         return relay
     finally:
-        response.close()
+        give_up(response)
 
 
 async def _join(browser: Any, app: Any) -> None:

@@ -48,7 +48,7 @@ class Process:
 def served(*argv: str, kubeconfig: object, **environ: str) -> Iterator[Process]:
     """Run a command until it has printed its address."""
     child = subprocess.Popen(
-        [sys.executable, "-X", "dev", "-W", "error", "-m", "proxyurls", *argv],
+        [sys.executable, "-m", "proxyurls", *argv],
         env={
             **os.environ,
             "PYTHONPATH": str(ROOT),

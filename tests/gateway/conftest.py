@@ -28,7 +28,7 @@ ROOT = f"/api/v1/namespaces/{NAMESPACE}/services"
 @dataclass(frozen=True)
 class Site:
     """The namespace ``gateway`` with the services ``web`` (port 80, unnamed), ``named`` (ports
-    http 8080 and admin 9090), ``secure`` (443, https) and ``dns`` (UDP alone).
+    http 8080 and admin 9090), ``secure`` (443, https), ``dns`` (UDP alone) and ``unready``.
     """
 
     apiserver: APIServer
@@ -54,7 +54,7 @@ def site(apiserver: APIServer, serve: Serve) -> Site:
     apiserver.add_service("named", NAMESPACE, ports=named)
     apiserver.add_service("secure", NAMESPACE, ports=[Port(443)], upstream=made.secure.address)
     apiserver.add_service("dns", NAMESPACE, ports=[Port(53, protocol="UDP")], endpoints=False)
-    apiserver.add_service("idle", NAMESPACE)
+    apiserver.add_service("unready", NAMESPACE)
     return made
 
 
@@ -85,7 +85,7 @@ def let_in(gateway: Running, label: str = WEB, path: str = "/") -> Reply:
     return gateway.enter(opened.headers["Location"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gate(site: Site) -> Iterator[Gate]:
     """The gateway, with its token."""
     with running(site.config()) as gateway:

@@ -288,7 +288,7 @@ def test_http_1_0(gate: Gate) -> None:
 
 def test_the_apiservers_refusal_is_a_page(gate: Gate) -> None:
     """For a person; a script gets the apiserver's own words."""
-    label = f"idle--{NAMESPACE}"
+    label = f"unready--{NAMESPACE}"
     let_in(gate.gateway, label)
     page = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}
     got = gate.send(label=label, headers={**page, "Sec-Fetch-Dest": "document"})

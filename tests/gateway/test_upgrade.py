@@ -101,7 +101,7 @@ def test_a_query_is_dropped_and_that_is_said(gate: Gate) -> None:
 
 def test_a_refusal_passes(gate: Gate) -> None:
     """What isn't there answers so, and not with a broken connection."""
-    label = f"idle--{NAMESPACE}"
+    label = f"unready--{NAMESPACE}"
     let_in(gate.gateway, label)
     with gate.gateway.connect() as connection:
         head, _ = handshake(gate, connection, label=label)
