@@ -6,6 +6,7 @@ import argparse
 import errno
 
 from proxyurls.cli.console import say
+from proxyurls.cli.gateway import start_browser
 from proxyurls.cli.parser import examples
 
 TYPE_CHECKING = False
@@ -34,18 +35,23 @@ def add_arguments(parser: Parser) -> None:
     parser.usage = "%(prog)s [options] [-- PROGRAM [ARGUMENT …]]"
     parser.description = (
         'Run a fake cluster with the five services of Kubernetes\' page "Accessing Clusters" and\n'
-        "small apps behind them. It is a demonstration and no Kubernetes; it listens on loopback\n"
-        "alone, and whoever can reach it there may do everything in it, without a password.\n\n"
+        "small apps behind them, and the gateway that shows them to a browser. It is a\n"
+        "demonstration and no Kubernetes; it listens on loopback alone, and whoever can reach it\n"
+        "there may do everything in it, without a password.\n\n"
         "By itself it says what to try, and runs until Ctrl-C. With a PROGRAM behind `--` it runs\n"
         "that with $KUBECONFIG set, ends with it, and has its exit code. Your own kubeconfig is\n"
         "neither read nor written."
     )
     parser.epilog = examples(
         "%(prog)s",
+        "%(prog)s --open",
         "%(prog)s -- proxyurls services -A",
         "%(prog)s -- kubectl cluster-info",
     )
     parser.runs = True
+    parser.add_argument(
+        "--open", action="store_true", help="open the page with its services in the browser"
+    )
     parser.add_argument(
         "--port", metavar="PORT", type=_port, default=0, help="where to listen; else a free port"
     )
@@ -64,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
             "leave it out"
         )
     with Signals() as signals, ExitStack() as stack:
+        from proxyurls.demo.browsing import browsable
         from proxyurls.demo.cluster import running
 
         try:
@@ -74,10 +81,16 @@ def run(args: argparse.Namespace) -> int:
             say("error", f"can't listen at port {args.port}: {_REASONS[error.errno]}")
             return 1
         kubeconfig = cluster.kubeconfig
+        page = stack.enter_context(browsable(kubeconfig, lambda line: say("note", line)))
         if args.program is None:
-            print(_instructions(cluster.url, str(kubeconfig)), flush=True)
+            print(_instructions(cluster.url, page, str(kubeconfig)), flush=True)
+        else:
+            say("note", f"{_PLAINLY}; it ends with the program")
+            say("note", f"until then a browser finds the apps at {page}")
+        if args.open:
+            start_browser(page)
+        if args.program is None:
             return signals.wait()
-        say("note", f"{_PLAINLY}; it ends with the program")
         try:
             return signals.run(args.program, environment(kubeconfig))
         except NotStarted as error:
@@ -91,7 +104,7 @@ def _port(text: str) -> int:
     raise argparse.ArgumentTypeError(f"{text!r} is no port; type a number from 1 to 65535")
 
 
-def _instructions(url: str, kubeconfig: str) -> str:
+def _instructions(url: str, page: str, kubeconfig: str) -> str:
     """What to try, in commands that work when they are pasted."""
     import shutil
     import sys
@@ -110,6 +123,7 @@ def _instructions(url: str, kubeconfig: str) -> str:
     return (
         f"{_PLAINLY[0].upper()}{_PLAINLY[1:]}.\n"
         f"It listens at {url}, for this machine alone and without a password.\n\n"
+        f"Its apps in a browser:\n\n  {page}\n\n"
         f"In another terminal:\n\n  export KUBECONFIG={quote(kubeconfig)}\n\n{lines}\n\n"
         "Ctrl-C ends it."
     )

@@ -101,6 +101,18 @@ def serve(config: Config, settings: Settings, ready: Callable[[str], None]) -> i
     return 0
 
 
+def start_browser(address: str) -> None:
+    """Start a browser beside the gateway: one in the terminal ends only when it is left."""
+    import threading
+    import webbrowser
+
+    def start() -> None:
+        if not webbrowser.open(address):
+            say("note", "no browser could be started; open the address above")
+
+    threading.Thread(target=start, name="browser", daemon=True).start()
+
+
 def _warning(settings: Settings) -> str:
     """Who else may use the credentials, or "" for nobody."""
     if settings.unix_socket:

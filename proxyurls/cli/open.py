@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from proxyurls.cli.console import say
-from proxyurls.cli.gateway import add_gateway, serve, settings_of
+from proxyurls.cli.gateway import add_gateway, serve, settings_of, start_browser
 from proxyurls.cli.options import load, trace
 from proxyurls.cli.parser import examples
 from proxyurls.cli.url import add_query, compare_servers, look_up, pair
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         print(address, flush=True)
         say("note", f"serving {_name(target)} of {config.server}; Ctrl-C ends it")
         if not args.no_browser:
-            _start_browser(address)
+            start_browser(address)
 
     return serve(config, settings, ready)
 
@@ -108,15 +108,3 @@ def _resolve(cluster: Cluster, typed: TargetText) -> Target:
 def _name(target: Target) -> str:
     where = f" in namespace {target.namespace!r}" if target.namespace else ""
     return f"{target.kind} {target.name!r}{where}"
-
-
-def _start_browser(address: str) -> None:
-    """Start a browser beside the gateway: one in the terminal ends only when it is left."""
-    import threading
-    import webbrowser
-
-    def start() -> None:
-        if not webbrowser.open(address):
-            say("note", "no browser could be started; open the address above")
-
-    threading.Thread(target=start, name="browser", daemon=True).start()

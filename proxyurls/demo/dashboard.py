@@ -13,7 +13,7 @@ import json
 import secrets
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, quote, unquote
+from urllib.parse import parse_qs, quote
 
 from proxyurls.demo import static
 from proxyurls.testing import Request, Response
@@ -40,7 +40,7 @@ class Dashboard:
 
     def __call__(self, request: Request) -> Response:
         """Answer one request."""
-        path = request.target.partition("?")[0]
+        path, _, query = request.target.partition("?")
         method = "GET" if request.method == "HEAD" else request.method
         match method, path.split("/")[1:]:
             case "GET", [""]:
@@ -51,8 +51,10 @@ class Dashboard:
                 return static.file(name)
             case "GET", ["api", "user"]:
                 return Response(json.dumps({"name": self._name(request)}), headers=_JSON)
-            case "GET", ["api", "metrics", name]:
-                target = f"/api/v1/model/metrics/{unquote(name)}"
+            case "GET", ["api", "metrics"]:
+                # In the query, since the apiserver decodes the slash of a name in the path.
+                metric = parse_qs(query).get("name", [""])[0]
+                target = f"/api/v1/model/metrics/{metric}"
                 return self._heapster(Request("GET", target, {}, b""))
             case "POST", ["login"]:
                 return self._login(request)

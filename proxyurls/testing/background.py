@@ -13,13 +13,15 @@ T = TypeVar("T")
 
 
 class Background:
-    """An event loop that runs in a thread of its own until it is stopped."""
+    """An event loop that runs in a thread of its own until it is stopped.
 
-    def __init__(self) -> None:
+    Args:
+        name: the thread's.
+    """
+
+    def __init__(self, name: str = "proxyurls-fake-cluster") -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="proxyurls-fake-cluster", daemon=True
-        )
+        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:

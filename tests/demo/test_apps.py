@@ -101,7 +101,7 @@ def test_what_the_script_asks_for(dashboard: Dashboard) -> None:
     names = set(re.findall(r'\$\("#(\w+)', script))
     assert len(names) >= 5
     assert names <= set(re.findall(r'id="(\w+)"', page))
-    assert ask(dashboard, "/api/metrics/nothing").status == 404
+    assert ask(dashboard, "/api/metrics?name=nothing").status == 404
 
 
 def test_login(dashboard: Dashboard) -> None:

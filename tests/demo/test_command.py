@@ -7,15 +7,17 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from test_startup import command
 
 from proxyurls.cli import main
 
-from .conftest import NOTE, SCRIPTS, serving
+from .conftest import NOTE, PAGE, SCRIPTS, serving, without_page
 
 if TYPE_CHECKING:
     from .conftest import Demo
@@ -182,8 +184,42 @@ def test_as_a_plugin_of_kubectl(environment: dict[str, str], kubectl: Path) -> N
     done = subprocess.run(
         line, env=environment, check=False, capture_output=True, text=True, timeout=60
     )
-    assert (done.returncode, done.stderr) == (0, NOTE)
+    assert (done.returncode, without_page(done.stderr)) == (0, NOTE)
     assert "service/monitoring-grafana.kube-system\n" in done.stdout
+
+
+def test_a_browser_finds_the_apps(environment: dict[str, str]) -> None:
+    """As long as the program runs."""
+    line = [str(SCRIPTS / "proxyurls"), "demo", "--", "cat"]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(line, env=environment, text=True, **pipes) as process:  # type: ignore[call-overload]
+        assert process.stderr.readline() == NOTE
+        match = PAGE.fullmatch(process.stderr.readline())
+        assert match
+        assert shows_the_apps(match[1])
+        process.stdin.close()
+        assert process.wait(20) == 0
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(match[1], trust_env=False)
+
+
+def shows_the_apps(page: str) -> bool:
+    """Whether the address lets one in, and leads to the list of the services."""
+    with httpx.Client(trust_env=False, follow_redirects=True) as browser:
+        answer = browser.get(page, headers={"Accept": "text/html"})
+    return answer.status_code == 200 and "elasticsearch-logging" in answer.text
+
+
+def test_open(environment: dict[str, str], tmp_path: Path) -> None:
+    """--open gives the page's address to the browser."""
+    environment["BROWSER"] = f"sh -c 'echo \"$0\" > {tmp_path}/opened' %s"
+    with serving(environment, "--open") as (_, lines):
+        page = next(line.strip() for line in lines if line.startswith("  http"))
+        end = time.monotonic() + 20
+        while not (tmp_path / "opened").exists() or not (tmp_path / "opened").read_text():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    assert (tmp_path / "opened").read_text() == f"{page}\n"
 
 
 # by itself
@@ -211,7 +247,8 @@ def test_all_that_it_prints_works(
     with serving(environment) as (_, lines):
         assert "a demonstration and no Kubernetes" in lines[0]
         assert re.search(r"at http://127\.0\.0\.1:\d+, for this machine alone", lines[1])
-        export, *commands = [line.strip() for line in lines if line.startswith("  ")]
+        page, export, *commands = [line.strip() for line in lines if line.startswith("  ")]
+        assert shows_the_apps(page)
         word = "proxyurls" if tools else f"{SCRIPTS}/proxyurls"
         assert [line.partition(" ")[0] for line in commands] == (
             [word] * 5 + ["kubectl"] * (tools == "kubectl")
@@ -301,7 +338,8 @@ def test_options_before_and_between(
     """What all commands take is taken, wherever it stands."""
     monkeypatch.setattr(sys, "argv", ["proxyurls"])
     assert main(argv) == 0
-    assert capfd.readouterr() == ("", NOTE)
+    out, err = capfd.readouterr()
+    assert (out, without_page(err)) == ("", NOTE)
 
 
 @pytest.mark.parametrize(

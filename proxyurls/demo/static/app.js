@@ -21,8 +21,8 @@ async function get(path) {
 }
 
 async function measure() {
-  const rates = await get("/api/metrics/cpu%2Fusage_rate");
-  const uptime = await get("/api/metrics/uptime");
+  const rates = await get("/api/metrics?name=cpu/usage_rate");
+  const uptime = await get("/api/metrics?name=uptime");
   const values = rates.metrics.map((point) => point.value);
   if (!values.length) return;
   const most = Math.max(10, ...values);
