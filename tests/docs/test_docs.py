@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -26,6 +27,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 HOME = "/home/me"
 _BLOCK = re.compile(r"^```console(?P<how>[ a-z]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_SERVER = re.compile(
+    r"^```text\n(?P<text>\$ proxyurls (?:serve|open)\b.*?)^```$", re.MULTILINE | re.DOTALL
+)
 
 
 def blocks(*, offline: bool) -> list[object]:
@@ -53,26 +57,38 @@ def split(block: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def run(command: str, home: Path) -> str:
-    """What a command prints, both streams, in a shell that knows our scripts and that home.
+def servers() -> list[object]:
+    """The text blocks of all pages with a command that serves."""
+    found: list[object] = []
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        for match in _SERVER.finditer(text):
+            line = text.count("\n", 0, match.start()) + 2
+            found.append(pytest.param(match["text"], id=f"{page.name}:{line}"))
+    return found
 
-    The home has the examples, as a clone's folder has.
-    """
-    if not (home / "examples").exists():
-        (home / "examples").symlink_to(ROOT / "examples")
-    environment = {
+
+def environment(home: Path) -> dict[str, str]:
+    """That of a shell that knows our scripts, and that home."""
+    return {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "COLUMNS": "80",
     }
+
+
+def run(command: str, home: Path) -> str:
+    """What a command prints, both streams. The home has the examples, as a clone's folder has."""
+    if not (home / "examples").exists():
+        (home / "examples").symlink_to(ROOT / "examples")
     # stderr first is how a terminal shows it too: notes come before the data they explain.
     done = subprocess.run(
         ["bash", "-c", f"exec 2>&1; {command}"],
         check=False,
         stdout=subprocess.PIPE,
         cwd=home,
-        env=environment,
+        env=environment(home),
         timeout=60,
     )
     # The demo's page is at a free port, with a token of its own each time.
@@ -117,6 +133,38 @@ def test_commands_print_what_the_page_says(block: str, documented: tuple[APIServ
         printed = run(command.replace(SERVER, apiserver.server), home)
         printed = printed.replace(apiserver.server, SERVER).replace(str(home), HOME)
         assert printed == expected, command
+
+
+@pytest.mark.parametrize("block", servers())
+def test_servers_print_what_the_page_says(block: str, documented: tuple[APIServer, Path]) -> None:
+    """Those that run until Ctrl-C, and what is asked of them meanwhile; port and token differ."""
+    apiserver, home = documented
+    (serve, expected), *others = split(block)
+    command = serve.strip() if "--unix-socket" in serve else f"{serve.strip()} --port 0"
+    with subprocess.Popen(
+        ["bash", "-c", f"exec 2>&1; exec {command}"],
+        stdout=subprocess.PIPE,
+        cwd=home,
+        env={**environment(home), "BROWSER": "true"},
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        try:
+            printed = "".join(child.stdout.readline() for _ in expected.splitlines())
+            port = re.search(r"localhost:(\d+)/", printed)
+            for secret, shown in (
+                (r"localhost:\d+/", "localhost:8001/"),
+                (r"token=[\w-]+", "token=…"),
+                (re.escape(apiserver.server), SERVER),
+            ):
+                printed = re.sub(secret, shown, printed)
+            assert printed == expected
+            for asked, answer in others:
+                here = asked.replace(":8001", f":{port[1]}") if port else asked
+                assert run(here, home) == answer, asked
+        finally:
+            child.send_signal(signal.SIGINT)
+        assert child.wait(10) == 130
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
