@@ -33,6 +33,7 @@ _LABEL_HOST = re.compile(r"([a-z0-9_-]{1,63})\.localhost")
 _LOCAL_PATH = re.compile(r"/(?![/\\])[!-~]*")
 _SECONDS = 60.0  # that a ticket from one of our hosts to another is good for
 _MOST_TICKETS = 1000
+_MOST_HOSTS = 1000  # whose cookies are kept, so that not every request computes one
 
 
 class Facts(NamedTuple):
@@ -172,6 +173,7 @@ class Access:
         self._clock = clock
         self._random = random
         self._names = (*LOOPBACK, *hosts)
+        self._cookies: dict[str, str] = {}
         self._tickets: dict[bytes, tuple[str, str, float]] = {}
         self.cookie_name = f"proxyurls-{port}"  # cookies don't tell ports apart, so names must
 
@@ -334,13 +336,21 @@ class Access:
 
     def _cookie(self, host: str) -> str:
         """One host's cookie is worthless on another: it says which it is for."""
-        return urlsafe_b64encode(self._digest("cookie", host)).decode().rstrip("=")
+        known = self._cookies.get(host)
+        if known is None:
+            known = urlsafe_b64encode(self._digest("cookie", host)).decode().rstrip("=")
+            if len(self._cookies) >= _MOST_HOSTS:
+                self._cookies.clear()
+            self._cookies[host] = known
+        return known
 
     def _set_cookie(self, host: str) -> str:
         # Lax, since a Strict one isn't sent when the browser comes from the index's host.
         return f"{self.cookie_name}={self._cookie(host)}; Path=/; HttpOnly; SameSite=Lax"
 
     def _has_cookie(self, cookies: str, host: str) -> bool:
+        if self.cookie_name not in cookies:
+            return False
         wanted = self._cookie(host).encode()
         return any(
             hmac.compare_digest(value.strip().encode("utf-8", "surrogateescape"), wanted)

@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from proxyurls.errors import ConnectionFailed, CredentialError, InvalidConfig
+from proxyurls.gateway.http1 import HEAD_LIMIT, READ_SIZE, Answer, Sender
 from proxyurls.status import connection_error, is_refusal, status_error
 
 if TYPE_CHECKING:
@@ -26,12 +27,11 @@ if TYPE_CHECKING:
     Pairs = Iterable[tuple[str, str]]
 
 T = TypeVar("T")
+Response = aiohttp.ClientResponse | Answer
 CONNECT_SECONDS = 10.0  # people wait for a page, kubectl's 30 s are for machines
 HANG_SECONDS = 10.0  # a request that waits longer makes us ask whether the apiserver lives
 _IDLE_SECONDS = 60.0  # less than the apiserver's own 90 s, so that it's never the one who closes
 _FRESH_SECONDS = 5.0  # how long credentials are used before we look for newer ones
-_READ_SIZE = 256 * 1024  # as much as asyncio's TLS gives at once
-_HEAD_LIMIT = 1 << 20  # of a line and of a header, as Go has it
 _STATUS_LIMIT = 64 * 1024  # a Status object is smaller
 # Nothing is added to what the browser sent.
 _NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
@@ -74,17 +74,19 @@ class Upstream:
         """Be ready to ask."""
         self._loop = asyncio.get_running_loop()
         self._lock = asyncio.Lock()
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),  # an app's cookies are the browser's
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            timeout=timeout,
             skip_auto_headers=_NOT_ADDED,
             auto_decompress=False,
-            read_bufsize=_READ_SIZE,
-            max_line_size=_HEAD_LIMIT,
-            max_field_size=_HEAD_LIMIT,
+            read_bufsize=READ_SIZE,
+            max_line_size=HEAD_LIMIT,
+            max_field_size=HEAD_LIMIT,
             trust_env=False,
         )
+        self._sender = Sender(self._session, self._base, timeout)
         self._watchdog = self._loop.create_task(self._watch())
 
     async def close(self) -> None:
@@ -92,9 +94,7 @@ class Upstream:
         self._watchdog.cancel()
         await self._session.close()
 
-    async def send(
-        self, method: str, path: str, headers: Pairs, body: object = None
-    ) -> aiohttp.ClientResponse:
+    async def send(self, method: str, path: str, headers: Pairs, body: object = None) -> Response:
         """Send a request and give its answer, whatever its status, body unread.
 
         The apiserver's own 401 renews the credentials; the request is then sent once more if its
@@ -136,8 +136,10 @@ class Upstream:
         """
         headers = [("Accept", "application/json"), ("Accept-Encoding", "identity")]
         response = await self.send("GET", path, headers)
-        async with response:
+        try:
             body = await response.read()
+        finally:
+            response.close()
         try:
             return response.status, json.loads(body)
         except ValueError:
@@ -150,16 +152,19 @@ class Upstream:
         headers: list[tuple[str, str]],
         context: ssl.SSLContext | None,
         body: object,
-    ) -> aiohttp.ClientResponse:
+    ) -> Response:
         task = asyncio.current_task()
         if task is None:  # coroutines run in tasks
             raise RuntimeError("not in a task")
+        headers = [(name, _sendable(value)) for name, value in headers]
         self._waiting[task] = self._loop.time()
         try:
+            if (body is None or isinstance(body, bytes)) and not self._config.proxy_url:
+                return await self._sender.send(method, path, headers, body, context)
             return await self._session.request(
                 method,
                 URL(self._base + path, encoded=True),
-                headers=CIMultiDict((name, _sendable(value)) for name, value in headers),
+                headers=CIMultiDict(headers),
                 data=body,
                 allow_redirects=False,
                 ssl=context or True,
@@ -237,7 +242,7 @@ class Upstream:
             return True
 
 
-def give_up(response: aiohttp.ClientResponse) -> None:
+def give_up(response: Response) -> None:
     """Close the connection of an answer that was not read to its end, at once.
 
     A polite end of TLS would wait for all that the apiserver still has to say.
@@ -259,7 +264,7 @@ def _sendable(value: str) -> str:
         return raw.decode("latin-1")
 
 
-async def refused(response: aiohttp.ClientResponse, server: str) -> APIStatusError | None:
+async def refused(response: Response, server: str) -> APIStatusError | None:
     """What the apiserver itself said, if it was not the app that answered.
 
     Args:

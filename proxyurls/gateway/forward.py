@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from proxyurls.errors import APIStatusError
-    from proxyurls.gateway.connect import Upstream
+    from proxyurls.gateway.connect import Response, Upstream
     from proxyurls.gateway.unprefix import Mount
 
     Pairs = Iterable[tuple[str, str]]
@@ -78,7 +78,7 @@ async def exchange(
 
 
 async def answer(
-    request: web.BaseRequest, response: aiohttp.ClientResponse, mount: Mount | None
+    request: web.BaseRequest, response: Response, mount: Mount | None
 ) -> web.StreamResponse:
     """Pass an answer on.
 
@@ -110,7 +110,7 @@ async def answer(
     return relay
 
 
-async def _stream(response: aiohttp.ClientResponse, relay: Relay) -> None:
+async def _stream(response: Response, relay: Relay) -> None:
     content = response.content
     relay.start()
     while True:
@@ -121,7 +121,7 @@ async def _stream(response: aiohttp.ClientResponse, relay: Relay) -> None:
     await relay.finish()
 
 
-async def _unprefixed(response: aiohttp.ClientResponse, mount: Mount) -> AsyncIterator[bytes]:
+async def _unprefixed(response: Response, mount: Mount) -> AsyncIterator[bytes]:
     """The pieces of a page with its own links, unzipped: the browser is on this machine."""
     page = HTMLUnprefixer(mount)
     zipped = response.headers.get("Content-Encoding", "identity").lower()
@@ -169,7 +169,7 @@ async def _pieces(request: web.BaseRequest) -> AsyncIterator[bytes]:
             yield piece
 
 
-def decoded(response: aiohttp.ClientResponse) -> list[tuple[str, str]]:
+def decoded(response: Response) -> list[tuple[str, str]]:
     """An answer's headers, their bytes kept."""
     return [
         (name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
