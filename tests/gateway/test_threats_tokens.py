@@ -23,6 +23,8 @@ from .running import running
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from proxyurls.config import Config
+
     from .conftest import Gate, Site
     from .running import Reply, Running
 
@@ -204,7 +206,7 @@ def _breaks(secret: str) -> object:
     return send
 
 
-def _elsewhere(site: Site, folder: Path, server: str) -> object:
+def _elsewhere(site: Site, folder: Path, server: str) -> Config:
     content = json.loads(site.apiserver.kubeconfig.read_text())
     content["clusters"][0]["cluster"]["server"] = server
     path = folder / "kubeconfig"
