@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 from contract import fixtures
 
+from proxyurls.gateway import hosts
+
 from .cluster import SERVER, Elasticsearch, fill
 
 if TYPE_CHECKING:
@@ -203,6 +205,19 @@ def test_every_command_is_documented() -> None:
     text = (ROOT / "docs" / "commands.md").read_text("utf-8")
     sections = set(re.findall(r"^## (\S+)", text, re.MULTILINE))
     assert set(COMMANDS) <= sections
+
+
+def test_host_names_mean_what_the_page_says() -> None:
+    """Each of the gateway's page, spelt as a target's own."""
+    text = (ROOT / "docs" / "gateway.md").read_text("utf-8").partition("\n## Host names\n")[2]
+    rows = re.findall(r"^\| (.*) \| `([a-z0-9-]+)` \|$", text.partition("\n## ")[0], re.MULTILINE)
+    assert len(rows) == 6
+    for said, label in rows:
+        target = hosts.parse_label(label)
+        assert target is not None
+        for part in (target.name, target.namespace, target.port, target.scheme):
+            assert part is None or str(part) in said or "the same" in said
+        assert hosts.label(target) == label
 
 
 def test_every_link_leads_somewhere() -> None:
