@@ -314,8 +314,12 @@ class Access:
 
     def _issue(self, host: str, path: str, seconds: float | None) -> str:
         """A token that is good once, at one host, and leads to one path."""
-        if len(self._tickets) >= _MOST_TICKETS:  # the oldest goes: a dict keeps its order
-            del self._tickets[next(iter(self._tickets))]
+        if len(self._tickets) >= _MOST_TICKETS:
+            # The oldest goes (a dict keeps its order), but one from the terminal last: anybody may
+            # ask for tickets.
+            ends = ((key, known[2]) for key, known in self._tickets.items())
+            oldest = next((key for key, end in ends if end != float("inf")), None)
+            del self._tickets[oldest or next(iter(self._tickets))]
         token = self._random()
         end = float("inf") if seconds is None else self._clock() + seconds
         self._tickets[self._digest("ticket", token)] = (host, path, end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import re
@@ -93,6 +94,20 @@ def test_a_ticket_that_is_late() -> None:
         now[0] += late
         decision = made.decide(access.Facts("GET", host, path, query))
         assert isinstance(decision, expected)
+
+
+def test_a_token_among_many_tickets() -> None:
+    """Whoever asks for tickets, which takes no cookie, doesn't make the terminal's token go."""
+    numbers = itertools.count()
+    made = access.Access(b"secret", 8001, random=lambda: str(next(numbers)))
+    token = token_of(made.link())
+    asking = access.Facts("GET", made.host(WEB), "/", mode="navigate", dest="document", site="none")
+    for _ in range(2 * access._MOST_TICKETS):
+        assert isinstance(made.decide(asking), access.HandOver)
+    assert len(made._tickets) == access._MOST_TICKETS
+    entered = made.decide(access.Facts("GET", made.host(), "/", f"token={token}"))
+    assert isinstance(entered, access.HandOver)
+    assert entered.cookie
 
 
 @fake
