@@ -271,7 +271,8 @@ class Gateway:
 
         def refusal(error: ProxyURLsError, status: int) -> web.StreamResponse:
             self._lookup.forget(target)
-            return answers.page(request, status, "The apiserver did not let it through", str(error))
+            did = "could not reach the app" if status >= 500 else "did not let it through"
+            return answers.page(request, status, f"The apiserver {did}", str(error))
 
         return await forward.exchange(
             request,

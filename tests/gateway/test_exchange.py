@@ -293,6 +293,7 @@ def test_the_apiservers_refusal_is_a_page(gate: Gate) -> None:
     page = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}
     got = gate.send(label=label, headers={**page, "Sec-Fetch-Dest": "document"})
     assert got.status == 503
+    assert "The apiserver could not reach the app" in got.text
     assert "no endpoints available" in got.text
     assert got.headers["Content-Type"].startswith("text/html")
     plain = gate.send(label=label)
