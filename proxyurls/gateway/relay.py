@@ -62,9 +62,12 @@ class Relay(web.StreamResponse):
             lines.append("Connection: close")
         elif request.version < (1, 1):
             lines.append("Connection: keep-alive")
-        # A parser that is lenient may have let a line break pass.
-        clean = "\r\n".join([line.translate(_NO_BREAKS) for line in lines])
-        self._head: bytes = f"{clean}\r\n\r\n".encode("utf-8", "surrogateescape")
+        text = "\r\n".join(lines)
+        breaks = len(lines) - 1
+        if text.count("\r") != breaks or text.count("\n") != breaks or "\0" in text:
+            # A parser that is lenient has let a line break pass.
+            text = "\r\n".join([line.translate(_NO_BREAKS) for line in lines])
+        self._head: bytes = f"{text}\r\n\r\n".encode("utf-8", "surrogateescape")
 
     @property
     def keep_alive(self) -> bool:
