@@ -176,7 +176,7 @@ def test_open_files_run_out(site: Site) -> None:
     """Where few may be open, fewer connections are taken; it answers again when they have gone."""
     serve = (sys.executable, "-m", "proxyurls", "serve", "--port", "0", "--no-token")
     with subprocess.Popen(
-        ["/bin/sh", "-c", 'ulimit -n 400 && exec "$@"', "sh", *serve],
+        ["/bin/sh", "-c", 'ulimit -n 300 && exec "$@"', "sh", *serve],
         env={**os.environ, "KUBECONFIG": str(site.apiserver.kubeconfig)},
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -184,16 +184,19 @@ def test_open_files_run_out(site: Site) -> None:
         text=True,
     ) as child:
         assert child.stdout is not None
-        gateway = Process(child, child.stdout.readline().strip()).gateway
-        with contextlib.ExitStack() as stack:
-            made = [stack.enter_context(gateway.connect()) for _ in range(300)]
-            time.sleep(1)
-            made[0].sendall(f"GET / HTTP/1.1\r\nHost: {gateway.host()}\r\n\r\n".encode())
-            assert made[0].recv(100).startswith(b"HTTP/1.1 ")  # it was there before
-        time.sleep(0.5)
-        assert gateway.request("/", headers=TYPED).status == 200
-        child.send_signal(signal.SIGTERM)
-        assert "Traceback" not in child.communicate(timeout=20)[1]
+        try:
+            gateway = Process(child, child.stdout.readline().strip()).gateway
+            with contextlib.ExitStack() as stack:
+                made = [stack.enter_context(gateway.connect()) for _ in range(450)]
+                time.sleep(1)
+                made[0].sendall(f"GET / HTTP/1.1\r\nHost: {gateway.host()}\r\n\r\n".encode())
+                assert made[0].recv(100).startswith(b"HTTP/1.1 ")  # it was there before
+            time.sleep(0.5)
+            assert gateway.request("/", headers=TYPED).status == 200
+            child.send_signal(signal.SIGTERM)
+            assert "Traceback" not in child.communicate(timeout=20)[1]
+        finally:
+            child.kill()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="limits of open files")

@@ -203,7 +203,8 @@ def test_huge_headers(gate: Gate, more: str) -> None:
     with nothing_arrives(gate.site):
         for target, rest in (("/", f"{CLOSE}{more}\r\n"), ("/" + "a" * 70_000, f"{CLOSE}\r\n")):
             got = wire(gate, rest, "GET", target)
-            assert got == b"" or got.split(b" ")[1] in (b"400", b"431"), got[:100]
+            # The app would answer 431, too: these are the gateway's own words.
+            assert got == b"" or b"Bad request: it can't be read." in got, got[:100]
     assert gate.send().status == 200
 
 
