@@ -204,10 +204,13 @@ def test_a_browser_finds_the_apps(environment: dict[str, str]) -> None:
 
 
 def shows_the_apps(page: str) -> bool:
-    """Whether the address lets one in, and leads to the list of the services."""
+    """Whether the address lets one in, and leads to the list of the services, once it is read."""
+    end = time.monotonic() + 20
     with httpx.Client(trust_env=False, follow_redirects=True) as browser:
         answer = browser.get(page, headers={"Accept": "text/html"})
-    return answer.status_code == 200 and "elasticsearch-logging" in answer.text
+        while "elasticsearch-logging" not in answer.text and time.monotonic() < end:
+            answer = browser.get(answer.url, headers={"Accept": "text/html"})
+    return "elasticsearch-logging" in answer.text
 
 
 def test_open(environment: dict[str, str], tmp_path: Path) -> None:

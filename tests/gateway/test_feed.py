@@ -92,7 +92,8 @@ def test_follows(apiserver: APIServer, follow: Callable[[Config], Feed]) -> None
     apiserver.add_service("idle", space, ports=[Port(80, "http"), Port(443, "https")])
     shown = until(feed, lambda shown: ready(shown, space).get("idle") == Readiness(0, 0))
     assert shown.version != first.version
-    [idle] = [entry.service for entry in shown.entries if entry.service.name == "idle"]
+    services = [entry.service for entry in shown.entries]
+    [idle] = [one for one in services if (one.namespace, one.name) == (space, "idle")]
     assert [port.scheme for port in idle.ports] == ["http", "https"]
     assert idle.url == f"{apiserver.server}/api/v1/namespaces/{space}/services/idle:80/proxy/"
 
