@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _REPLAYABLE = 64 * 1024  # a body that is kept, so that it can be sent twice
 _UNZIPPED = 256 * 1024  # at a time, however much a few bytes may hold
+_SHORT = 256 * 1024  # a page that is written in one go
 _BODY_SECONDS = 120.0  # between two pieces of a request's body
 # RFC 9110, 7.6.1: of one connection alone.
 _HOP = {
@@ -94,9 +95,13 @@ async def answer(
     bodiless = request.method == "HEAD" or response.status in (204, 304)
     try:
         if mount is not None and rewritten and not bodiless:
-            async for piece in _unprefixed(response, mount):
-                await relay.send(piece)
-            await relay.finish()
+            pieces = _unprefixed(response, mount)
+            if _is_short(response):
+                await relay.finish(b"".join([piece async for piece in pieces]))
+            else:
+                async for piece in pieces:
+                    await relay.send(piece)
+                await relay.finish()
         elif response.content.is_eof():  # all is there: one write for all
             await relay.finish(await response.read())
         else:
@@ -128,7 +133,7 @@ async def _unprefixed(response: Response, mount: Mount) -> AsyncIterator[bytes]:
     if zipped not in ("identity", "gzip", ""):
         raise ConnectionFailed(f"a page came compressed with {zipped!r}, which nobody asked for")
     unzip = zlib.decompressobj(wbits=31) if zipped == "gzip" else None
-    async for piece in response.content.iter_any():
+    async for piece in _chunks(response):
         rest = piece
         while rest:
             if unzip is None:
@@ -144,6 +149,20 @@ async def _unprefixed(response: Response, mount: Mount) -> AsyncIterator[bytes]:
     plain = page.close()
     if plain:
         yield plain
+
+
+async def _chunks(response: Response) -> AsyncIterator[bytes]:
+    if _is_short(response):
+        yield await response.read()
+        return
+    async for piece in response.content.iter_any():
+        yield piece
+
+
+def _is_short(response: Response) -> bool:
+    """Whether a page is taken as a whole. The apiserver had it whole, so this delays nothing."""
+    length = response.content_length
+    return length is not None and length <= _SHORT and "Content-Encoding" not in response.headers
 
 
 async def _body(request: web.BaseRequest) -> object:
