@@ -40,7 +40,7 @@ function response() left = left - 1; if left <= 0 then wrk.thread:stop() end end
 """
 
 
-def gateway(folder: Path, binaries: Path, rounds: int = 7, starts: int = 5) -> Iterator[Row]:
+def gateway(folder: Path, binaries: Path, rounds: int = 5, starts: int = 2) -> Iterator[Row]:
     """Start a control plane with nginx behind it, and both proxies before it."""
     for name in ("nginx", "wrk", "curl"):
         program(name)
