@@ -193,6 +193,9 @@ def from_cluster_url(url: str) -> tuple[Target, str]:
         raise InvalidURL(f"not an in-cluster URL: {quoted}; type http://NAME.NAMESPACE.svc:PORT/…")
     scheme, host, port, suffix = match.groups()
     labels = host.removesuffix(".").split(".")
+    if labels[-1].lower() == "localhost" and len(labels) > 1:
+        why = "a host below localhost is this machine's, perhaps a gateway's; type NAME.NAMESPACE"
+        raise InvalidURL(f"not an in-cluster URL: {quoted}; {why}")
     if len(labels) > 2 and labels[2] != "svc":
         why = "its host has the form NAME.NAMESPACE.svc and a domain"
         if "svc" in labels:

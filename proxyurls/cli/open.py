@@ -81,15 +81,13 @@ def _resolve(cluster: Cluster, typed: TargetText) -> Target:
     """The target whose host name the browser gets.
 
     A service without port and scheme stays so: the gateway looks them up again whenever they may
-    have changed.
+    have changed. What is typed in full is looked up too, so that a slip shows here.
     """
     from proxyurls.errors import APIStatusError
     from proxyurls.target import service
 
     home = cluster.config.namespace
     bare = typed.kind == "service" and typed.port is None and typed.scheme is None
-    if not bare and not (typed.kind == "pod" and isinstance(typed.port, str)):
-        return typed.target(home)
     try:
         found = look_up(cluster, typed, "open")
     except APIStatusError as error:

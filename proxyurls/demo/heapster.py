@@ -1,7 +1,7 @@
 """An app that answers as Heapster does, about the one process that there is: the demo's own.
 
-A subset: ``/healthz``, ``/api/v1/model/metrics`` and the cluster's own metrics behind it. The
-numbers are measured, once a second at most, and only while somebody asks.
+A subset: ``/healthz``, ``/api/v1/model/metrics`` and the cluster's own metrics behind it; and ``/``,
+which Heapster hasn't. The numbers are measured, once a second at most, and only while somebody asks.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ class Heapster:
         path = request.target.partition("?")[0].rstrip("/")
         if request.method not in ("GET", "HEAD"):
             return Response("405: Method Not Allowed\n", 405, {"Content-Type": "text/plain"})
+        if not path:
+            text = f"Heapster's model is at {_ROOT}, the demo's own process is what it measures\n"
+            return Response(text, headers={"Content-Type": "text/plain"})
         if path == "/healthz":
             return Response("ok", headers={"Content-Type": "text/plain"})
         if path == _ROOT:

@@ -143,7 +143,7 @@ class Access:
         api: hand out the API itself.
         only: the one label that is served, or None for every one, with an index.
         single: serve that one at the plain host, not at a label's.
-        hosts: further host names (without port) that are ours.
+        name: the plain host, without port, by which it is told to be asked; loopback's are ours too.
         any_host: says of a host name without its port whether it is ours, whatever the port.
         clock: seconds that never go back.
         random: gives a text that nobody can guess.
@@ -159,7 +159,7 @@ class Access:
         api: bool = False,
         only: str | None = None,
         single: bool = False,
-        hosts: tuple[str, ...] = (),
+        name: str = "localhost",
         any_host: Callable[[str], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -172,7 +172,8 @@ class Access:
         self._any_host = any_host
         self._clock = clock
         self._random = random
-        self._names = (*LOOPBACK, *hosts)
+        self._name = name
+        self._names = (*LOOPBACK, name)
         self._cookies: dict[str, str] = {}
         self._tickets: dict[bytes, tuple[str, str, float]] = {}
         self.cookie_name = f"proxyurls-{port}"  # cookies don't tell ports apart, so names must
@@ -248,7 +249,7 @@ class Access:
 
     def host(self, label: str = "") -> str:
         """The host of a label (of the index for ""), with the port."""
-        name = f"{label}.localhost" if label else "localhost"
+        name = f"{label}.localhost" if label else self._name
         return name if self._port in (80, None) else f"{name}:{self._port}"
 
     def _label(self, host: str) -> str | None:

@@ -109,7 +109,7 @@ async def gateway(
         api=settings.api is not None,
         only=label,
         single=settings.single,
-        hosts=(_in_url(settings.address),),
+        name="localhost" if _has_labels(settings.address) else _in_url(settings.address),
         any_host=_other_hosts(settings),
     )
     index = None
@@ -165,6 +165,11 @@ def run(
         InvalidConfig: the address may not be used.
     """
     check_address(settings)
+    if not (_has_labels(settings.address) or settings.single or settings.api):
+        raise InvalidConfig(
+            f"--address {settings.address} is not where the apps' host names lead, below localhost; "
+            "leave it out, or type `open --single` or `serve --api`"
+        )
     with ExitStack() as stack:
         if settings.unix_socket:
             sockets = [stack.enter_context(server.listen_unix(settings.unix_socket))]
@@ -202,6 +207,11 @@ async def _until_signal(
         gc.set_threshold(*_GARBAGE)
         ready(made.link())
         return await came
+
+
+def _has_labels(address: str) -> bool:
+    """Whether browsers come here by ``localhost`` and the names below it."""
+    return address in ("127.0.0.1", "::1") or ipaddress.ip_address(address).is_unspecified
 
 
 def _in_url(address: str) -> str:

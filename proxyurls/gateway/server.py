@@ -251,7 +251,11 @@ def listen_unix(path: str) -> Iterator[socket.socket]:
         made.listen(512)
     except OSError as error:
         made.close()
-        raise ListenError(f"can't listen at --unix-socket {path!r}: {error}") from error
+        why = error.strerror or str(error)
+        raise ListenError(
+            f"can't listen at --unix-socket {path!r}: {why}; type a path of at most 100 characters "
+            "in a folder that is yours"
+        ) from error
     except BaseException:
         made.close()
         raise

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MASTERS, AUTHENTICATED = "system:masters", "system:authenticated"
 _FORMAT = re.compile(r"%[-+# 0]*\d*(?:\.\d*)?(?P<verb>.?)", re.DOTALL)
+_LOCAL = re.compile(r"(?:127\.0\.0\.1|\[::1\]|(?:[^:/]+\.)?localhost)(?::\d+)?", re.IGNORECASE)
 _EVERYWHERE = "at the cluster scope"
 _OPEN = ("/version", "/healthz", "/readyz", "/livez")
 
@@ -81,6 +82,22 @@ def authenticate(
     if user is None:
         raise unauthorized()
     return user
+
+
+def check_local(headers: Mapping[str, str]) -> None:
+    """Refuse what a page of another site sent, where no credential is asked for.
+
+    Its browser is on this machine too, and could be led here by a name that it rebinds.
+
+    Raises:
+        Refusal: it did, or may have.
+    """
+    origin = headers.get("Origin", "null")
+    foreign = origin != "null" and not _LOCAL.fullmatch(origin.partition("://")[2])
+    if foreign or headers.get("Sec-Fetch-Site") == "cross-site":
+        raise Refusal(403, "Forbidden", "no other site's page may use this fake cluster")
+    if not _LOCAL.fullmatch(headers.get("Host", "")):
+        raise Refusal(403, "Forbidden", "this fake cluster is asked by loopback's names alone")
 
 
 def impersonate(user: User, headers: Mapping[str, Any], store: Store) -> User:

@@ -236,7 +236,7 @@ class FakeCluster:
         namespace: str = "default",
         *,
         upstream: Upstream | None = None,
-        ports: Sequence[int] = (80,),
+        ports: Sequence[int] | int = 80,
         labels: Mapping[str, str] | None = None,
         tls: bool = False,
     ) -> None:
@@ -246,14 +246,15 @@ class FakeCluster:
             name: its name.
             namespace: where it is; made, if it isn't there.
             upstream: as for `add_service`.
-            ports: what its container declares; the first one is the default.
+            ports: the numbers that its container declares; the first one is the default.
             labels: its labels.
             tls: as for `add_service`.
 
         Raises:
             ValueError: there is one of that name.
         """
-        declared = [one for port in ports for one in manifests.service_ports(port)]
+        numbers = [ports] if isinstance(ports, int) else ports
+        declared = [one for port in numbers for one in manifests.service_ports(port)]
         ip = self._lead(upstream, declared, tls=tls)
         self.create(manifests.pod(name, namespace, declared, ip, labels))
 
@@ -297,8 +298,10 @@ class FakeCluster:
             namespace: the context's namespace.
 
         Raises:
-            ValueError: a certificate without TLS, or for two groups.
+            ValueError: there is one of that name; a certificate without TLS, or for two groups.
         """
+        if any(known.user == name for known, _ in self._users):
+            raise ValueError(f"the fake cluster has a user {name!r} already")
         if certificate:
             if self._tls is None or len(groups) > 1:
                 raise ValueError("a client certificate needs FakeCluster(tls=True), and one group")
@@ -327,8 +330,14 @@ class FakeCluster:
             names: with which ones alone; the proxy's are whole segments, as "https:web:".
             namespace: where; everywhere with None.
 
+        Raises:
+            TypeError: a text stands where a list of them should.
+
         Example: ``cluster.grant("jane", verbs=["get"], resources=["services/proxy"])``
         """
+        for texts in (verbs, resources, names):
+            if isinstance(texts, str):
+                raise TypeError(f"a list of texts is wanted, [{texts!r}], not {texts!r}")
         kind = "Role" if namespace else "ClusterRole"
         made = manifests.roles(
             *(f"grant-{secrets.token_hex(4)}", kind, user, namespace or ""),

@@ -37,6 +37,7 @@ def service_ports(ports: Ports) -> list[Object]:
         ports: one number, numbers by name, or ports as Kubernetes writes them.
 
     Raises:
+        TypeError: it is nothing of the kind.
         ValueError: one of them has no such number as ports have.
     """
     if isinstance(ports, int):
@@ -44,6 +45,8 @@ def service_ports(ports: Ports) -> list[Object]:
     elif isinstance(ports, Mapping):
         ports = [{"name": name, "port": number} for name, number in ports.items()]
     for port in ports:
+        if not isinstance(port, Mapping):
+            raise TypeError(f"ports are 80, {{'http': 80}} or [{{'port': 80}}], not {ports!r}")
         if port.get("port") not in range(1, 65536):
             raise ValueError(f"a port has a number from 1 to 65535: {port!r}")
     return [{"protocol": "TCP", **port} for port in ports]

@@ -77,6 +77,8 @@ class Front:
     async def _answer(self, request: Incoming, asked: forwarding.Asked) -> web.StreamResponse:
         certificate = request.get_extra_info("peercert")
         user = auth.authenticate(request.headers, certificate, self.api.tokens, self.api.nobody)
+        if user is auth.ADMIN:
+            auth.check_local(request.headers)
         user = auth.impersonate(user, request.headers, self.api.store)
         call = Call.parse(asked.path)
         query = dict(parse_qsl(asked.query, keep_blank_values=True))
@@ -131,11 +133,16 @@ class Front:
             if request.transport is not None:
                 request.transport.abort()
             return Nothing()
-        if number > 65535 and (upgraded or way.sendable):
+        address = self.routes.get((found.ip, number))
+        if found.ip in self.reachable:
+            address = (found.ip, number)
+        if upgraded or way.sendable:
             fail = refusal.undialled if upgraded else refusal.unreachable
-            raise fail(f"dial tcp: address {found.port}: invalid port")
-        address = self.routes.get((found.ip, number), (found.ip, number))
-        errand = proxy.Errand(found, address, way, asked.query)
+            if number > 65535:
+                raise fail(f"dial tcp: address {found.port}: invalid port")
+            if address is None:  # made up, and a real machine's elsewhere, maybe
+                raise fail(f"dial tcp {found.host_port}: connect: connection refused")
+        errand = proxy.Errand(found, address or ("", 0), way, asked.query)
         if upgraded:
             return await upgrade.pass_on(request, errand._replace(query=""))
         return await self.onward.pass_on(request, errand)

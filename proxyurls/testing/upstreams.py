@@ -46,14 +46,16 @@ def address_of(upstream: object) -> Address | None:
     """The address in a URL or a pair; None for an app.
 
     Raises:
-        ValueError: the URL has no host.
+        ValueError: it is no URL of an HTTP server, or no pair.
     """
     if isinstance(upstream, str):
         parts = urlsplit(upstream)
-        if not parts.hostname:
-            raise ValueError(f"an upstream's URL has a scheme and a host: {upstream!r}")
+        if not parts.hostname or parts.scheme not in ("http", "https"):
+            raise ValueError(f"an upstream's URL is http://HOST:PORT: {upstream!r}")
         return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
     if isinstance(upstream, tuple):
+        if len(upstream) != 2:
+            raise ValueError(f"an upstream's address is (host, port): {upstream!r}")
         host, port = upstream
         return str(host), int(port)
     return None

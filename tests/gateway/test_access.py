@@ -525,7 +525,7 @@ def test_a_unix_socket() -> None:
 
 def test_further_hosts() -> None:
     """--allow-remote adds an address, --accept-hosts what matches it, whatever the port."""
-    remote = gateway(token=False, hosts=("192.168.1.5",))
+    remote = gateway(token=False, name="192.168.1.5")
     assert remote.decide(facts(f"192.168.1.5:{PORT}")) == Own("/")
     assert remote.decide(facts("192.168.1.5:80")) == Refuse(421, "host", True)
     matching = gateway(token=False, any_host=lambda name: name.endswith(".corp.example"))
