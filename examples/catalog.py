@@ -27,7 +27,8 @@ def add_links(metadata: dict[str, Any], cluster: Cluster) -> None:
     annotations = metadata.get("annotations")
     if not isinstance(annotations, dict) or SELECTOR not in annotations:
         return
-    links = [link for link in metadata.get("links") or [] if OURS not in dict(link).values()]
+    kept = metadata.get("links") or []
+    links = [one for one in kept if not (isinstance(one, dict) and one.get("type") == OURS)]
     namespace = str(annotations.get(NAMESPACE, "default"))
     links += [
         {"url": service.url, "title": service.display_name, "type": OURS}

@@ -40,7 +40,7 @@ def running(port: int = 0) -> Iterator[FakeCluster]:
     elasticsearch = Elasticsearch([tweets()])
     dashboard = Dashboard(heapster := Heapster())
     with FakeCluster(port=port, anonymous=True) as cluster, NameServer() as names:
-        for name, number, upstream in (
+        for name, ports, upstream in (
             ("elasticsearch-logging", 9200, elasticsearch),
             ("kibana-logging", 5601, Kibana(elasticsearch)),
             ("kube-dns", _DNS_PORTS, names.address),
@@ -49,8 +49,8 @@ def running(port: int = 0) -> Iterator[FakeCluster]:
         ):
             shown = name.removeprefix("monitoring-")
             labels = {"kubernetes.io/cluster-service": "true", "kubernetes.io/name": shown}
-            cluster.add_service(name, SYSTEM, upstream=upstream, ports=number, labels=labels)
+            cluster.add_service(name, SYSTEM, upstream=upstream, ports=ports, labels=labels)
         # Without a number or a name this one can't be reached: both of its ports have names.
-        ports = {"metrics": 9090, "http": 8080}
-        cluster.add_service("dashboard", "shop", upstream=dashboard, ports=ports)
+        both = {"metrics": 9090, "http": 8080}
+        cluster.add_service("dashboard", "shop", upstream=dashboard, ports=both)
         yield cluster

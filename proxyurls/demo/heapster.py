@@ -1,7 +1,8 @@
 """An app that answers as Heapster does, about the one process that there is: the demo's own.
 
-A subset: ``/healthz``, ``/api/v1/model/metrics`` and the cluster's own metrics behind it; and ``/``,
-which Heapster hasn't. The numbers are measured, once a second at most, and only while somebody asks.
+A subset: ``/healthz``, ``/api/v1/model/metrics`` and the cluster's own metrics behind it; and
+``/``, which Heapster hasn't. The numbers are measured, once a second at most, and only while
+somebody asks.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ class Access:
         api: hand out the API itself.
         only: the one label that is served, or None for every one, with an index.
         single: serve that one at the plain host, not at a label's.
-        name: the plain host, without port, by which it is told to be asked; loopback's are ours too.
+        name: the plain host, without port, that addresses have; those of loopback are ours too.
         any_host: says of a host name without its port whether it is ours, whatever the port.
         clock: seconds that never go back.
         random: gives a text that nobody can guess.

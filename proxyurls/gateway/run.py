@@ -167,7 +167,7 @@ def run(
     check_address(settings)
     if not (_has_labels(settings.address) or settings.single or settings.api):
         raise InvalidConfig(
-            f"--address {settings.address} is not where the apps' host names lead, below localhost; "
+            f"the apps' host names, below localhost, don't lead to --address {settings.address}; "
             "leave it out, or type `open --single` or `serve --api`"
         )
     with ExitStack() as stack:

@@ -124,6 +124,9 @@ def test_pods_and_explicit_ports(apiserver: APIServer, app: Upstream) -> None:
     ("argv", "message", "code"),
     [
         (("nowhere",), "nowhere", 1),
+        ((f"web.{NAMESPACE}:81",), "has no port 81; its ports: ", 1),
+        (("pod/nowhere",), 'pods "nowhere" not found', 1),
+        (("http://web--x.localhost:8001/",), "a host below localhost is this machine's", 2),
         (("https:web",), "did you mean 'https:web:'?", 2),
         ((f"web.{NAMESPACE}", "../../secrets"), "climb above", 2),
         ((), "TARGET", 2),
@@ -143,4 +146,7 @@ def test_a_port_that_was_typed_and_is_taken(apiserver: APIServer, app: Upstream,
         port = taken.getsockname()[1]
         kubeconfig = ("--kubeconfig", str(apiserver.kubeconfig))
         result = run("open", f"web.{NAMESPACE}:80", "--no-browser", "-p", str(port), *kubeconfig)
-    assert f"port {port} of 127.0.0.1 is in use" in result.refusal(1)
+    assert (result.code, result.out) == (1, "")
+    note, error = result.err.splitlines()
+    assert note.startswith("note: service 'web'")
+    assert error.startswith(f"error: port {port} of 127.0.0.1 is in use")

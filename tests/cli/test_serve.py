@@ -118,7 +118,8 @@ def test_the_other_localhost_in_use(apiserver: APIServer, run: Run) -> None:
     [
         (("--address", "0.0.0.0"), "add --allow-remote"),
         (("--address", "192.0.2.1"), "add --allow-remote"),
-        (("--address", "192.0.2.1", "--allow-remote"), "no such address"),
+        (("--address", "192.0.2.1", "--allow-remote"), "don't lead to --address 192.0.2.1"),
+        (("--api", "--address", "192.0.2.1", "--allow-remote"), "no such address"),
         (("--address", "localhost"), "takes an IP address; type 127.0.0.1"),
         (("--port", "x"), "'x' is no port"),
         (("--port", "65536"), "'65536' is no port"),
@@ -132,6 +133,13 @@ def test_the_other_localhost_in_use(apiserver: APIServer, run: Run) -> None:
 def test_wrong_usage(run: Run, kubeconfig: Path, argv: tuple[str, ...], message: str) -> None:
     """One line that says what to type instead."""
     assert message in run("serve", *argv).refusal(2)
+
+
+def test_an_address_of_its_own(apiserver: APIServer) -> None:
+    """The address that is printed leads to it, and not to what listens at 127.0.0.1."""
+    options = ("--address", "127.0.0.5", "--api", "--port", "0")
+    with served("serve", *options, kubeconfig=apiserver.kubeconfig) as process:
+        assert process.address.startswith("http://127.0.0.5:")
 
 
 def test_a_warning_for_remote(apiserver: APIServer) -> None:

@@ -59,6 +59,7 @@ def test_from_cluster_url(url: str, target: Target, suffix: str) -> None:
         ("http://web:99999/", InvalidTarget, ["from 1 to 65535"]),
         ("http://web:080/", InvalidTarget, ["did you mean '80'?"]),
         ("http://10.0.0.1:80/", InvalidURL, ["NAME.NAMESPACE.svc"]),
+        ("http://a--b.localhost:8001/", InvalidURL, ["this machine's", "type NAME.NAMESPACE"]),
         ("http://web.prod.example.org/", InvalidURL, ["NAME.NAMESPACE.svc and a domain"]),
         ("http://web-0.web.prod.svc/", InvalidURL, ["names a pod", "pod/NAME"]),
         ("http://web.prod/../x", InvalidSuffix, ["climb above"]),

@@ -52,7 +52,7 @@ def test_a_signal_ends_it(environment: dict[str, str], number: int, code: int) -
     with serving(environment) as (process, lines):
         port = int(lines[1].partition("127.0.0.1:")[2].partition(",")[0])
         with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
-            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert client.recv(100).startswith(b"HTTP/1.1 200")
             assert len(left(environment)) == 1
             process.send_signal(number)
