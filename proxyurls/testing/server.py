@@ -152,8 +152,9 @@ class Front:
     ) -> web.StreamResponse:
         headers = CIMultiDict([proxy.PRIVATE, ("Content-Type", "application/json")])
         made = web.StreamResponse(headers=headers)
+        events = watch.events(self.api.store, call, query, accept)  # or refuses, before any answer
         await made.prepare(request)
-        async with contextlib.aclosing(watch.events(self.api.store, call, query, accept)) as events:
+        async with contextlib.aclosing(events):
             async for event in events:
                 await made.write(json.dumps(event).encode() + b"\n")
         await made.write_eof()

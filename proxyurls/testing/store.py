@@ -26,9 +26,9 @@ class Change(NamedTuple):
     """Something that happened to an object."""
 
     revision: int
-    type: str  # ADDED, MODIFIED or DELETED
     key: Key
-    content: Object
+    old: Object | None  # None: it wasn't there before
+    new: Object | None  # None: it isn't there any more
 
 
 class Store:
@@ -78,7 +78,8 @@ class Store:
             history = self._history.get(key)
             if history and history[-1][1] is not None:
                 raise exists(resource.qualified, name)
-            return self._put("ADDED", key, made)
+            self._put(key, made)
+            return made
 
     def change(
         self, resource: Resource, namespace: str, name: str, changed: Callable[[Object], Object]
@@ -96,7 +97,8 @@ class Store:
                 raise conflict(resource.qualified, name)
             metadata |= {key: kept[key] for key in _KEPT if key in kept}
             new["metadata"] = _without_nones(metadata)
-            return self._put("MODIFIED", (resource.qualified, namespace, name), new)
+            self._put((resource.qualified, namespace, name), new)
+            return new
 
     def delete(self, resource: Resource, namespace: str, name: str) -> Object:
         """Forget an object.
@@ -106,19 +108,19 @@ class Store:
         """
         with self._lock:
             old = self.get(resource, namespace, name)
-            key = (resource.qualified, namespace, name)
-            self._put("DELETED", key, copy.deepcopy(old))
+            self._put((resource.qualified, namespace, name), None)
             return old
 
-    def _put(self, kind: str, key: Key, content: Object) -> Object:
+    def _put(self, key: Key, new: Object | None) -> None:
         self.revision += 1
-        content["metadata"]["resourceVersion"] = str(self.revision)
-        stored = None if kind == "DELETED" else content
-        self._history.setdefault(key, []).append((self.revision, stored))
-        self._changes.append(Change(self.revision, kind, key, content))
-        for listener in self.listeners:
+        if new is not None:
+            new["metadata"]["resourceVersion"] = str(self.revision)
+        history = self._history.setdefault(key, [])
+        old = history[-1][1] if history else None
+        history.append((self.revision, new))
+        self._changes.append(Change(self.revision, key, old, new))
+        for listener in tuple(self.listeners):  # another thread may remove one meanwhile
             listener()
-        return content
 
     def at(self, resource: Resource, namespace: str | None, revision: int) -> list[Object]:
         """The objects of a past or present moment, in order; of all namespaces with None."""
@@ -145,10 +147,12 @@ class Store:
             ]
 
     def compact(self) -> None:
-        """Forget the past: what needs a moment before this one has expired."""
+        """Forget the past: what needs a moment before this one has expired.
+
+        The changes stay, for watches that run have yet to read some.
+        """
         with self._lock:
             self.oldest = self.revision
-            self._changes.clear()
             for key, history in list(self._history.items()):
                 if history[-1][1] is None:
                     del self._history[key]
