@@ -18,10 +18,15 @@ if TYPE_CHECKING:
     from proxyurls.testing.store import Store
 
 MASTERS, AUTHENTICATED = "system:masters", "system:authenticated"
-_FORMAT = re.compile(r"%[-+# 0]*\d*(?:\.\d*)?(?P<verb>.?)", re.DOTALL)
+_FORMAT = re.compile(r"%[-+# 0]*\d*(?:\.\d*)?(?P<verb>.)", re.DOTALL)
 _LOCAL = re.compile(r"(?:127\.0\.0\.1|\[::1\]|(?:[^:/]+\.)?localhost)(?::\d+)?", re.IGNORECASE)
 _EVERYWHERE = "at the cluster scope"
-_OPEN = ("/version", "/healthz", "/readyz", "/livez")
+_PUBLIC = ("/version", "/version/", "/healthz", "/readyz", "/livez")
+_DISCOVERY = ("/api/", "/apis/", "/openapi/")  # what is there, and below
+_ACCOUNT = re.compile(
+    r"system:serviceaccount:(?P<namespace>[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)"
+    r":(?P<name>[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)"
+)
 
 
 class User(NamedTuple):
@@ -104,15 +109,23 @@ def impersonate(user: User, headers: Mapping[str, Any], store: Store) -> User:
     """The user that Impersonate-User and Impersonate-Group ask for, else the same.
 
     Raises:
-        Refusal: the one who asks may not.
+        Refusal: the one who asks may not, or asks for groups alone.
     """
     name = headers.get("Impersonate-User")
-    if not name:
-        return user
     groups = tuple(headers.getall("Impersonate-Group", ()))  # type: ignore[attr-defined]
-    for plural, wanted in (("users", (name,)), ("groups", groups)):
-        for one in wanted:
-            check(user, Act("impersonate", resource=plural, name=one), store)
+    if not name:
+        if groups:
+            asked = " ".join(f"{{Group  {group}    }}" for group in groups)
+            raise Refusal(500, "", f"requested [{asked}] without impersonating a user")
+        return user
+    acts = [Act("impersonate", resource="users", name=name)]
+    if match := _ACCOUNT.fullmatch(name):
+        acts = [Act("impersonate", resource="serviceaccounts", **match.groupdict())]
+    acts += [Act("impersonate", resource="groups", name=group) for group in groups]
+    for act in acts:
+        check(user, act, store)
+    if match and not groups:
+        return account(**match.groupdict())
     return User(name, tuple(dict.fromkeys((*groups, AUTHENTICATED))))
 
 
@@ -144,9 +157,7 @@ def check(user: User, act: Act, store: Store) -> None:
 def _formatted(match: re.Match[str]) -> str:
     """What becomes of a % in the message, which the server takes for a format of its own."""
     verb = match["verb"]
-    if verb == "%":
-        return "%"
-    return f"%!{verb}(MISSING)" if verb else "%!(NOVERB)"
+    return "%" if verb == "%" else f"%!{verb}(MISSING)"
 
 
 def may(user: User, act: Act, store: Store) -> bool:
@@ -154,8 +165,8 @@ def may(user: User, act: Act, store: Store) -> bool:
     if MASTERS in user.groups:
         return True
     if act.path:
-        known = AUTHENTICATED in user.groups and act.path.split("/")[1] in ("api", "apis")
-        return act.verb == "get" and (act.path.startswith(_OPEN) or known)
+        known = AUTHENTICATED in user.groups and f"{act.path}/".startswith(_DISCOVERY)
+        return act.verb == "get" and (act.path in _PUBLIC or known)
     if act.resource == resources.REVIEWS[0]:
         return AUTHENTICATED in user.groups
     return any(_covers(rule, act) for rule in _rules(user, act.namespace, store))

@@ -178,3 +178,13 @@ def test_cluster_info(apiserver: APIServer) -> None:
     assert f"is running at {apiserver.server}\n" in said
     root = "/api/v1/namespaces/kube-system/services/https:board:https/proxy"
     assert f"Board is running at {apiserver.server}{root}\n" in said
+
+
+def test_create_as_a_plain_user(hands: APIServer, tmp_path: Path) -> None:
+    """Create asks for /openapi/v2, which whoever is known may have."""
+    for plural in ("services", "serviceaccounts"):
+        hands.grant("reader", verbs=["create"], resources=[plural], namespace=NAMESPACE)
+    path = manifest(tmp_path, 80)
+    said = run(hands, "--context", "reader", "create", "-f", path)
+    assert said == "service/web created\nserviceaccount/acc created\n"
+    run(hands, "delete", "-f", path)
