@@ -42,8 +42,12 @@ class API:
 
     def has_namespace(self, name: str) -> bool:
         """Whether there's such a namespace."""
-        namespaces = self.store.at(resources.core("namespaces"), "", self.store.revision)
-        return any(one["metadata"]["name"] == name for one in namespaces)
+        return self.has(resources.core("namespaces"), "", name)
+
+    def has(self, resource: Resource, namespace: str, name: str) -> bool:
+        """Whether there's such an object."""
+        found = self.store.at(resource, namespace, self.store.revision)
+        return any(one["metadata"]["name"] == name for one in found)
 
     def create(self, resource: Resource, namespace: str, content: Object) -> Object:
         """Make an object, with what a server fills in.
@@ -89,9 +93,23 @@ class API:
             made = self.store.change(resource, namespace, call.name, changed)
             return 200, shapes.one(resource, made, "")
         if wish.method == "DELETE" and call.name and not call.subresource:
-            gone = self.store.delete(resource, namespace, call.name)
+            gone = self._delete(resource, namespace, call.name)
             return 200, shapes.deleted(resource, gone)
         raise refusal.wrong_method()
+
+    def _delete(self, resource: Resource, namespace: str, name: str) -> Object:
+        """Forget an object; with a service go its endpoints, by which it would stay reachable."""
+        gone = self.store.delete(resource, namespace, name)
+        if resource.plural == "services":
+            endpoints = resources.core("endpoints")
+            slices = resources.core("endpointslices", "discovery.k8s.io")
+            if self.has(endpoints, namespace, name):
+                self.store.delete(endpoints, namespace, name)
+            for piece in self.store.at(slices, namespace, self.store.revision):
+                metadata = piece["metadata"]
+                if (metadata.get("labels") or {}).get(resources.SLICE_OF) == name:
+                    self.store.delete(slices, namespace, metadata["name"])
+        return gone
 
     def _changed(self, resource: Resource, call: Call, wish: Wish) -> Callable[[Object], Object]:
         """What a PUT or PATCH makes of an object; the status is a thing of its own."""

@@ -21,7 +21,7 @@ class Call(NamedTuple):
     @classmethod
     def parse(cls, path: str) -> Call | None:
         """Read a decoded path; None where it's for no resource."""
-        parts = path.strip("/").split("/")
+        parts = path.removeprefix("/").rstrip("/").split("/")
         if parts[0] == "api" and len(parts) > 2:
             group, version, parts = "", parts[1], parts[2:]
         elif parts[0] == "apis" and len(parts) > 3:

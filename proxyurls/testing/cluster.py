@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import secrets
 import tempfile
 from functools import cached_property
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proxyurls.config import load_config
-from proxyurls.testing import auth, manifests, resources
+from proxyurls.testing import auth, manifests, refusal, resources
 from proxyurls.testing.api import API
 from proxyurls.testing.credentials import Authority, Credentials, kubeconfig
 from proxyurls.testing.host import Host
@@ -180,6 +181,15 @@ class FakeCluster:
         except Refusal as refused:
             raise ValueError(refused.message) from None
 
+    def _create_all(self, namespace: str, made: Sequence[Object]) -> None:
+        """Make all of some objects, or none: a service without its endpoints is of no use."""
+        for one in made:
+            resource, name = resources.of(one), one["metadata"]["name"]
+            if self._host.api.has(resource, namespace, name):
+                raise ValueError(refusal.exists(resource.qualified, name).message)
+        for one in made:
+            self.create(one)
+
     def add_namespace(self, name: str) -> None:
         """Make a namespace, unless it's there."""
         if not self._host.api.has_namespace(name):
@@ -224,11 +234,14 @@ class FakeCluster:
         if upstream is not None:
             ip = self._lead(upstream, behind, tls=tls)
         service = manifests.manifest("Service", name, namespace, labels)
-        self.create({**service, "spec": {"type": type, "ports": listed}})
+        made = [{**service, "spec": {"type": type, "ports": listed}}]
+        pods = resources.core("pods")
+        names = (f"{name}-{number}" for number in itertools.count())
+        pod = next(one for one in names if not self._host.api.has(pods, namespace, one))
+        made += manifests.endpoints(name, namespace, behind, pod, ip)
         if ip:
-            self.create(manifests.pod(f"{name}-0", namespace, behind, ip))
-        for one in manifests.endpoints(name, namespace, behind, ip):
-            self.create(one)
+            made.append(manifests.pod(pod, namespace, behind, ip))
+        self._create_all(namespace, made)
 
     def add_pod(
         self,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _STATUS: dict[str, Object] = {
     "namespaces": {"phase": "Active"},
+    "nodes": {},
     "pods": {"phase": "Pending"},
     "services": {"loadBalancer": {}},
 }
@@ -33,7 +34,11 @@ class Defaults:
         if not (content.get("metadata") or {}).get("name"):
             problem = "metadata.name: Required value: name or generateName is required"
             raise refusal.invalid(resource.kind, "", problem)
-        made = {key: value for key, value in content.items() if key not in ("kind", "apiVersion")}
+        made = {
+            key: value
+            for key, value in content.items()
+            if key not in ("kind", "apiVersion") and value is not None
+        }
         if resource.plural in _STATUS:
             made = {"spec": {}, "status": _STATUS[resource.plural], **made}
         if resource.plural == "services":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from proxyurls.testing.resources import RBAC
+from proxyurls.testing.resources import RBAC, SLICE_OF
 
 if TYPE_CHECKING:
     from proxyurls.testing.refusal import Object
@@ -62,11 +62,13 @@ def endpoint_ports(ports: Sequence[Object]) -> list[Object]:
     return made
 
 
-def endpoints(name: str, namespace: str, ports: list[Object], ip: str) -> list[Object]:
+def endpoints(
+    name: str, namespace: str, ports: list[Object], pod_name: str, ip: str
+) -> list[Object]:
     """The Endpoints and the EndpointSlice of a service; empty ones without an address."""
-    reference = {"kind": "Pod", "name": f"{name}-0", "namespace": namespace}
+    reference = {"kind": "Pod", "name": pod_name, "namespace": namespace}
     old = manifest("Endpoints", name, namespace)
-    label = {"kubernetes.io/service-name": name}
+    label = {SLICE_OF: name}
     new = manifest("EndpointSlice", f"{name}-0", namespace, label, version="discovery.k8s.io/v1")
     subset = {"addresses": [{"ip": ip, "targetRef": reference}], "ports": ports}
     piece = {"addresses": [ip], "conditions": {"ready": True}, "targetRef": reference}

@@ -14,6 +14,7 @@ VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
 REVIEWS = ("selfsubjectaccessreviews", "subjectaccessreviews")
 RBAC = "rbac.authorization.k8s.io"
 REVIEW_GROUP = "authorization.k8s.io"
+SLICE_OF = "kubernetes.io/service-name"  # the label of an EndpointSlice that names its service
 
 
 class Resource(NamedTuple):
@@ -76,9 +77,9 @@ def of(manifest: Mapping[str, object]) -> Resource:
     raise ValueError(f"the fake cluster has no {version} {kind}; it has {known}")
 
 
-def core(plural: str) -> Resource:
-    """A resource of the core group, which must be there."""
-    found = find("", "v1", plural)
+def core(plural: str, group: str = "") -> Resource:
+    """A resource of the core group, or another one, which must be there."""
+    found = find(group, "v1", plural)
     if found is None:
         raise LookupError(plural)
     return found
@@ -86,8 +87,8 @@ def core(plural: str) -> Resource:
 
 def document(path: str) -> Object | None:
     """The discovery document at a path, or None where there's none."""
-    parts = path.strip("/").split("/")
-    if path == "/version":
+    parts = path.removeprefix("/").rstrip("/").split("/")
+    if parts == ["version"]:
         return dict(VERSION)
     if parts == ["api"]:
         return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}

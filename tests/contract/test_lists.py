@@ -184,6 +184,8 @@ ODD, EVEN = ["s1", "s3", "s5"], ["s0", "s2", "s4", "s6"]
         ("!n", ["unlabelled"]),
         ("n=1,app=x", ODD),
         ("app=x,n notin (0)", ODD),
+        ("n>0", ODD),
+        ("n<1", EVEN),
         ("n=", []),
         ("none", []),
         ("", [*sorted(ODD + EVEN), "unlabelled"]),

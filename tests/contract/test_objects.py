@@ -9,6 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from .cluster import APIServer, Response
+    from .fixtures import Serve
 
 NAMESPACE = "things"
 ROOT = f"/api/v1/namespaces/{NAMESPACE}/services"
@@ -154,3 +155,25 @@ def test_forbidden_is_not_sniffed(things: APIServer, path: str) -> None:
     """A 403 tells browsers not to guess its type."""
     answer = things.get(path, token=things.reader_token)
     assert (answer.status, answer.headers["X-Content-Type-Options"]) == (403, "nosniff")
+
+
+def test_deleted_service_is_unreachable(things: APIServer, serve: Serve) -> None:
+    """With a service go its endpoints, and the way to the app behind it."""
+    things.add_service("left", NAMESPACE, upstream=serve().address)
+    assert things.get(f"{ROOT}/left/proxy/").status == 200
+    assert things.request("DELETE", f"{ROOT}/left").status == 200
+    answer = things.get(f"{ROOT}/left/proxy/")
+    assert (answer.status, answer.message) == (404, 'services "left" not found')
+    assert things.get(f"/api/v1/namespaces/{NAMESPACE}/endpoints/left").status == 404
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_node_without_a_status(things: APIServer, method: str) -> None:
+    """A node may be made as a name alone, and be labelled then."""
+    path = f"/api/v1/nodes/named-{method.lower()}"
+    content: dict[str, dict[str, Any]] = {"metadata": {"name": path.rpartition("/")[2]}}
+    assert send(things, "POST", "/api/v1/nodes", content).status == 201
+    content["metadata"] |= {"labels": {"a": "b"}}
+    kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+    answer = send(things, method, path, content, kind)
+    assert (answer.status, answer.json()["metadata"]["labels"]) == (200, {"a": "b"})

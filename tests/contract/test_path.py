@@ -190,3 +190,12 @@ def test_proxy_is_no_prefix(site: Site) -> None:
     for word in ("Proxy", "proxyx", "prox"):
         target = f"/api/v1/namespaces/facts/services/web/{word}/"
         assert site.apiserver.get(target).status == 404
+
+
+@pytest.mark.parametrize("path", ["/api/v1/services", "/api/v1", "/version", "{root}/x"])
+def test_slashes_at_the_start(site: Site, path: str) -> None:
+    """The API is behind one slash: behind two there's nothing. One at the end is no matter."""
+    path = path.format(root=site.root("web"))
+    assert site.apiserver.get(path).status == 200
+    assert site.apiserver.get(f"{path}/").status == 200
+    assert site.apiserver.get(f"/{path}").status == 404

@@ -83,6 +83,41 @@ def test_refused_manifests(fake_cluster: FakeCluster, manifest: Any, words: str)
         fake_cluster.create(manifest)
 
 
+def test_service_again(fake_cluster: FakeCluster, get: Get) -> None:
+    """A service that was deleted is gone with its endpoints, and may be added again."""
+    base, slices = "/api/v1/namespaces/default", "/apis/discovery.k8s.io/v1/endpointslices"
+    headers = {"Authorization": f"Bearer {fake_cluster.admin.token}"}
+    url = f"{fake_cluster.url}{base}/services/web"
+    for text in ("one", "two"):
+        fake_cluster.add_service("web", upstream=lambda _, text=text: text)
+        assert get(f"{base}/services/web/proxy/").text == text
+        assert httpx.delete(url, headers=headers, trust_env=False).status_code == 200
+        assert get(f"{base}/services/web/proxy/").status_code == 404
+        assert get(f"{base}/endpoints/web").status_code == 404
+        owners = [item["metadata"]["labels"] for item in get(slices).json()["items"]]
+        assert {"kubernetes.io/service-name": "web"} not in owners
+
+
+def test_service_or_nothing(fake_cluster: FakeCluster, get: Get) -> None:
+    """Where a service can't have its endpoints it isn't made either."""
+    endpoints = {"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "web"}}
+    fake_cluster.create(endpoints)
+    with pytest.raises(ValueError, match='endpoints "web" already exists'):
+        fake_cluster.add_service("web")
+    assert get("/api/v1/namespaces/default/services/web").status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["Service", "Pod", "Node"])
+def test_nothing_specified(fake_cluster: FakeCluster, get: Get, kind: str) -> None:
+    """A manifest's fields that are null are as if they weren't there."""
+    head = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "x"}}
+    fake_cluster.create({**head, "spec": None, "status": None})
+    scope = "" if kind == "Node" else "/namespaces/default"
+    found = get(f"/api/v1{scope}/{kind.lower()}s/x").json()
+    assert found["spec"] is not None
+    assert found["status"] is not None
+
+
 PORTS: dict[str, tuple[Any, list[tuple[str | None, int, str]]]] = {
     "number": (8080, [(None, 8080, "TCP")]),
     "names": ({"a": 1, "b": 2}, [("a", 1, "TCP"), ("b", 2, "TCP")]),
