@@ -157,6 +157,9 @@ def requests(seed: int, count: int) -> Iterator[Sent]:
         segment = chance.choice(SEGMENTS[kind]) if chance.random() < 0.5 else USUAL[kind]
         slash = chance.choice(["/", "/", "/", ""])
         method, body = chance.choice(METHODS), None
+        suffix = _suffix(chance)
+        if not slash and chance.random() < 0.3:
+            suffix = chance.choice(["", "?", "?a=b"])  # a root without its slash
         headers = _some(chance, HEADERS, [0, 0, 1, 2, 3])
         if method in WITH_BODY and chance.random() < 0.8:
             body = bytes(chance.choice(b"abc \n") for _ in range(chance.choice([0, 1, 99, 5000])))
@@ -168,7 +171,7 @@ def requests(seed: int, count: int) -> Iterator[Sent]:
             body = None
         chunked = body is not None and chance.random() < 0.4
         yield Sent(
-            *(method, kind, segment, slash + _suffix(chance), headers + _answer(chance)),
+            *(method, kind, segment, slash + suffix, headers + _answer(chance)),
             body=body,
             chunked=chunked,
         )

@@ -23,14 +23,28 @@ def page(site: Site, body: str | bytes, *, path: str = "/p/", **headers: str) ->
     return site.send(path, headers=reply(raw, headers={"Content-Type": "text/html", **named}))
 
 
+LINKS = {  # the elements of each attribute
+    "action": "form",
+    "background": "body",
+    "cite": "blockquote del ins q",
+    "classid": "object",
+    "codebase": "applet object",
+    "data": "object",
+    "formaction": "button input",
+    "href": "a area base link",
+    "icon": "command",
+    "longdesc": "frame iframe img",
+    "manifest": "html",
+    "poster": "video",
+    "profile": "head",
+    "src": "audio embed frame iframe img input script source video",
+    "usemap": "img input object",
+}
+
+
 @pytest.mark.parametrize(
     ("tag", "attribute"),
-    [
-        *(("a", "href"), ("link", "href"), ("area", "href"), ("base", "href")),
-        *(("img", "src"), ("script", "src"), ("iframe", "src"), ("video", "poster")),
-        *(("form", "action"), ("button", "formaction"), ("input", "formaction")),
-        *(("object", "data"), ("html", "manifest"), ("q", "cite"), ("body", "background")),
-    ],
+    [(tag, attribute) for attribute, tags in LINKS.items() for tag in tags.split()],
 )
 def test_rooted_links(site: Site, tag: str, attribute: str) -> None:
     """A rooted URL in an attribute of HTML gets the proxy's prefix."""
@@ -66,6 +80,12 @@ def test_other_links(site: Site, link: str) -> None:
     assert page(site, f'<a href="{link}">').text == f'<a href="{link}">'
 
 
+RAW = [
+    *("iframe", "noembed", "noframes", "noscript", "plaintext", "script", "style", "textarea"),
+    *("title", "xmp"),
+]
+
+
 @pytest.mark.parametrize(
     "html",
     [
@@ -77,10 +97,12 @@ def test_other_links(site: Site, link: str) -> None:
         '<div data-url="/x">',
         '<!-- <a href="/x"> -->',
         '<p style="background:url(/x)">',
+        *(f"<{tag}><a href='/x'></{tag}><p>" for tag in RAW),
+        *('<track src="/x">', '<menuitem icon="/x">', '<td background="/x">', '<a data="/x">'),
     ],
 )
 def test_untouched_html(site: Site, html: str) -> None:
-    """srcset, inline script and style, meta refresh and comments stay."""
+    """srcset, inline script and style, meta refresh, comments, and what is no markup there stay."""
     assert page(site, html).text == html
 
 
