@@ -213,7 +213,9 @@ class FakeCluster:
             namespace: where it is; made, if it isn't there.
             upstream: what answers: a URL or (host, port), an ASGI app, a WSGI app, or a
                 function that takes a `Request` and returns text, bytes, something for JSON, or
-                a `Response`. With None the service has no endpoints.
+                a `Response`. With None the service has no endpoints. A URL has no path, and its
+                scheme chooses no more than its default port: whether the upstream is spoken to
+                by https is up to the segment (``https:web:``) and a node's kubelet port.
             ports: the number of its one port, which is unnamed; or the numbers of its ports by
                 name; or its ports as a manifest has them. All TCP ports lead to the upstream.
             labels: its labels.

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 _BUFFER = 1 << 20
 _PATIENCE = 10.0  # for the body of an answer that is no upgrade
+_BROKEN = (
+    asyncio.TimeoutError,
+    asyncio.IncompleteReadError,
+    asyncio.LimitOverrunError,
+    ValueError,
+)
 
 
 async def pass_on(request: web.BaseRequest, errand: proxy.Errand) -> web.StreamResponse:
@@ -71,8 +77,8 @@ async def _exchange(
         protocol.tunnel = writer.write
         await _pump(reader, transport)  # a client that goes cancels it
     else:
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(_pump(reader, transport, _length(head)), _PATIENCE)
+        with contextlib.suppress(*_BROKEN):  # the client sees that it ends too early
+            await asyncio.wait_for(_pass_refusal(head, reader, transport), _PATIENCE)
     transport.close()
     return Nothing()
 
@@ -86,13 +92,30 @@ def _respelt(head: bytes) -> bytes:
     return f"{first}\r\n{text}\r\n".encode("latin-1")
 
 
-def _length(head: bytes) -> int:
-    """How long the body of a refusal is; very long where it does not say."""
-    for line in head.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            return int(value)
-    return 1 << 40
+async def _pass_refusal(
+    head: bytes, reader: asyncio.StreamReader, transport: asyncio.Transport
+) -> None:
+    """Pass on the body of a refusal to its end, or (where it does not say) the connection's.
+
+    Raises:
+        IncompleteReadError: it broke off.
+        LimitOverrunError: a chunk's first line is too long.
+        ValueError: it isn't framed as its head says.
+    """
+    lines = (line.partition(b":")[::2] for line in head.lower().split(b"\r\n"))
+    said = {name: value.strip() for name, value in lines}
+    if said.get(b"transfer-encoding") != b"chunked":
+        length = said.get(b"content-length")
+        await _pump(reader, transport, None if length is None else int(length))
+        return
+    size = None
+    while size != 0:
+        line = await reader.readuntil(b"\r\n")
+        size = int(line.partition(b";")[0], 16)
+        transport.write(line + (await reader.readexactly(size + 2) if size else b""))
+    while line != b"\r\n":  # its trailers
+        line = await reader.readuntil(b"\r\n")
+        transport.write(line)
 
 
 async def _pump(

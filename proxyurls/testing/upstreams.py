@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from proxyurls.testing import asgi, wsgi
 from proxyurls.testing.protocol import Connection, Server
@@ -33,25 +34,46 @@ class Request:
     body: bytes = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(init=False)
 class Response:
-    """An answer of an upstream function."""
+    """An answer of an upstream function.
 
-    body: bytes | str = b""
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    Args:
+        body: its body; text is sent as UTF-8.
+        status: its status.
+        headers: its headers, by name; or pairs, where one comes twice.
+    """
+
+    body: bytes | str
+    status: int
+    headers: Mapping[str, str]  # of any case
+
+    def __init__(
+        self,
+        body: bytes | str = b"",
+        status: int = 200,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+    ) -> None:
+        self.body, self.status = body, status
+        self.headers = CIMultiDict(headers)
 
 
 def address_of(upstream: object) -> Address | None:
     """The address in a URL or a pair; None for an app.
 
     Raises:
-        ValueError: it is no URL of an HTTP server, or no pair.
+        ValueError: it is no URL of an HTTP server alone, or no pair.
     """
     if isinstance(upstream, str):
         parts = urlsplit(upstream)
+        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         if not parts.hostname or parts.scheme not in ("http", "https"):
-            raise ValueError(f"an upstream's URL is http://HOST:PORT: {upstream!r}")
+            raise ValueError(f"an upstream's URL is http://HOST:PORT, not {shown!r}")
+        if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username:
+            raise ValueError(
+                f"an upstream's URL is http://HOST:PORT alone, as path, query and credentials "
+                f"are each request's own, not {shown!r}"
+            )
         return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
     if isinstance(upstream, tuple):
         if len(upstream) != 2:
@@ -133,12 +155,11 @@ class Served:
 
 
 async def _call(function: App, request: web.BaseRequest) -> web.StreamResponse:
-    """Let a function answer a request; in a thread, unless it is async."""
+    """Let a function answer a request, in a thread; what is async in it, in the loop."""
     seen = Request(request.method, request.raw_path, request.headers, await request.content.read())
-    if inspect.iscoroutinefunction(function):
-        answer = await function(seen)
-    else:
-        answer = await asyncio.to_thread(function, seen)
+    answer = await asyncio.to_thread(function, seen)
+    if inspect.isawaitable(answer):
+        answer = await answer
     if not isinstance(answer, Response):
         kind = "text/plain; charset=utf-8"
         if not isinstance(answer, (str, bytes)):

@@ -51,7 +51,9 @@ def _environ(request: web.BaseRequest, body: bytes) -> dict[str, Any]:
     }
     for name, value in request.headers.items():
         if name.lower() not in ("content-type", "content-length"):
-            environ[f"HTTP_{name.upper().replace('-', '_')}"] = value
+            key = f"HTTP_{name.upper().replace('-', '_')}"
+            glue = "; " if key == "HTTP_COOKIE" else ","
+            environ[key] = f"{environ[key]}{glue}{value}" if key in environ else value
     return environ
 
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import http.client
 import os
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -139,6 +140,32 @@ def test_refusal(site: Site) -> None:
     headers = {**asked, **ASK, "Upgrade": "other"}
     answer = site.send("/ws", headers=headers)
     assert (answer.status, answer.body) == (403, b"no")
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ("Content-Length: 2", b"no"),
+        ("Transfer-Encoding: chunked", b"1\r\nn\r\n1;x=y\r\no\r\n0\r\n\r\n"),
+    ],
+)
+def test_refusal_ends(site: Site, headers: str, body: bytes) -> None:
+    """A refusal ends with its body, though the upstream does not hang up."""
+    name = f"refusing-{len(body)}"
+    with ExitStack() as stack:
+        listener = stack.enter_context(site.apiserver.listen())
+        listener.settimeout(10)
+        site.apiserver.add_service(name, "facts", upstream=listener.getsockname()[:2])
+        connection = stack.enter_context(site.apiserver.connect())
+        connection.settimeout(5)
+        site.apiserver.send(connection, "GET", site.root(name) + "/ws", headers=ASK)
+        upstream = stack.enter_context(listener.accept()[0])
+        upstream.recv(65536)
+        upstream.sendall(f"HTTP/1.1 403 No\r\n{headers}\r\n\r\n".encode() + body)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert (answer.status, answer.read()) == (403, b"no")
+        assert connection.recv(1) == b""
 
 
 def test_other_answer(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from contract.upstream import Upstream
 
 from proxyurls.testing import FakeCluster, Request, Response
 
-from .raw import WEB
+from .raw import WEB, asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -100,6 +101,54 @@ def test_coroutine_function(fake_cluster: FakeCluster, get: Get) -> None:
 
     fake_cluster.add_service("web", upstream=app)
     assert get(f"{WEB}/x").text == "/x"
+
+
+def test_async_call(fake_cluster: FakeCluster, get: Get) -> None:
+    """So may be the call of an object."""
+
+    class App:
+        async def __call__(self, request: Request) -> str:
+            return request.target
+
+    fake_cluster.add_service("web", upstream=App())
+    assert get(f"{WEB}/x").text == "/x"
+
+
+def test_header_twice(fake_cluster: FakeCluster, get: Get) -> None:
+    """A function's answer may have a header twice."""
+    cookies = [("Set-Cookie", "a=b"), ("Set-Cookie", "c=d")]
+    fake_cluster.add_service("web", upstream=lambda _: Response("x", headers=cookies))
+    assert get(f"{WEB}/").headers.get_list("Set-Cookie") == ["a=b", "c=d"]
+
+
+def test_wsgi_repeated_headers(fake_cluster: FakeCluster) -> None:
+    """A WSGI app gets all values of a header that comes twice, joined as its syntax has it."""
+
+    def app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        start("200 OK", [])
+        return [f"{environ['HTTP_X_TWICE']} {environ['HTTP_COOKIE']}".encode()]
+
+    fake_cluster.add_service("web", upstream=app)
+    lines = ["X-Twice: 1", "X-Twice: 2", "Cookie: a=b", "Cookie: c=d", "Connection: close"]
+    with asked(fake_cluster, f"{WEB}/", *lines) as connection, connection.makefile("rb") as answer:
+        assert answer.read().endswith(b"1,2 a=b; c=d")
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("ftp://127.0.0.1", "is http://HOST:PORT, not 'ftp://127.0.0.1'"),
+        ("127.0.0.1:80", "is http://HOST:PORT, not"),
+        ("http://127.0.0.1/base", "HOST:PORT alone, as path, query and cred"),
+        ("http://127.0.0.1/?q", "alone"),
+        ("http://me:secret@127.0.0.1:80/", "not 'http://127.0.0.1:80/'"),
+        ("http://127.0.0.1:99999", "Port out of range"),
+    ],
+)
+def test_no_url(fake_cluster: FakeCluster, url: str, words: str) -> None:
+    """A URL that names more than a server, or none of HTTP, is refused in words that say so."""
+    with pytest.raises(ValueError, match=re.escape(words)):
+        fake_cluster.add_service("web", upstream=url)
 
 
 def test_wsgi(fake_cluster: FakeCluster, get: Get) -> None:
