@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -160,6 +161,52 @@ def test_impossible_ports(fake_cluster: FakeCluster, ports: Any) -> None:
     """What can't be a port is refused."""
     with pytest.raises(ValueError, match="a port has a number from 1 to 65535"):
         fake_cluster.add_service("web", ports=ports)
+
+
+@pytest.mark.parametrize("ports", ["80", [80], ["80"], [("http", 80)]])
+def test_ports_of_other_types(fake_cluster: FakeCluster, get: Get, ports: Any) -> None:
+    """What is no way to write ports is refused in words that show the ways, and nothing is made."""
+    with pytest.raises(TypeError, match=r"ports are 80, {'http': 80} or \[{'port': 80}\], not"):
+        fake_cluster.add_service("web", ports=ports)
+    assert get("/api/v1/namespaces/default/services/web").status_code == 404
+
+
+@pytest.mark.parametrize(("ports", "first"), [(8080, 8080), ([9090, 8080], 9090)])
+def test_pod_ports(fake_cluster: FakeCluster, get: Get, ports: Any, first: int) -> None:
+    """A pod has one port or some, the first of which is the default."""
+    fake_cluster.add_pod("p", ports=ports, upstream=lambda _: "hi")
+    root = "/api/v1/namespaces/default/pods/p"
+    declared = get(root).json()["spec"]["containers"][0]["ports"]
+    assert declared[0] == {"containerPort": first, "protocol": "TCP"}
+    assert get(f"{root}/proxy/").text == get(f"{root}:8080/proxy/").text == "hi"
+    with pytest.raises(TypeError, match="ports are 80"):
+        fake_cluster.add_pod("q", ports="8080")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("certificate", [False, True])
+def test_user_twice(cluster: FakeCluster, certificate: bool) -> None:  # noqa: FBT001
+    """A user's name is one user's, and the first one's credential goes on."""
+    name = f"twice-{certificate}"
+    token = cluster.add_user(name).token
+    with pytest.raises(ValueError, match=f"has a user '{name}' already"):
+        cluster.add_user(name, certificate=certificate)
+    with pytest.raises(ValueError, match="has a user 'admin' already"):
+        cluster.add_user("admin")
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = httpx.get(f"{cluster.url}/version", headers=headers, verify=False, trust_env=False)
+    assert answer.status_code == 200
+    contexts = json.loads(cluster.kubeconfig.read_text())["contexts"]
+    assert [one["name"] for one in contexts].count(name) == 1
+
+
+@pytest.mark.parametrize("field", ["verbs", "resources", "names"])
+def test_grant_of_a_text(fake_cluster: FakeCluster, get: Get, field: str) -> None:
+    """A text where a list of them should be is no list of its letters."""
+    lists: Any = {"verbs": ["get"], "resources": ["services"], "names": []}
+    with pytest.raises(TypeError, match=r"\['get'\], not 'get'"):
+        fake_cluster.grant("jane", **{**lists, field: "get"})
+    roles = get("/apis/rbac.authorization.k8s.io/v1/clusterroles").json()["items"]
+    assert roles == []
 
 
 # the tools
