@@ -130,6 +130,7 @@ class Refuse(NamedTuple):
     navigation: bool
 
 
+_Tickets = dict[bytes, tuple[str, str, float]]  # by digest: where, which path, until when
 Decision = Forward | Own | Asset | API | Open | HandOver | Confirm | Refuse
 
 
@@ -175,7 +176,8 @@ class Access:
         self._name = name
         self._names = (*LOOPBACK, name)
         self._cookies: dict[str, str] = {}
-        self._tickets: dict[bytes, tuple[str, str, float]] = {}
+        self._tickets: _Tickets = {}
+        self._vias: _Tickets = {}  # anybody may ask for these, so they push out no others
         self.cookie_name = f"proxyurls-{port}"  # cookies don't tell ports apart, so names must
 
     def decide(self, facts: Facts) -> Decision:
@@ -233,7 +235,7 @@ class Access:
         if not self._token:
             return f"http://{host}{path}"
         local = path if _LOCAL_PATH.match(path) else f"/.{path}"  # "//x" would be another host
-        token = self._issue(host, local, None)
+        token = self._issue(self._tickets, host, local, None)
         place = ENTER if label or self._single else "/"
         return f"http://{host}{place}?token={token}"
 
@@ -245,7 +247,7 @@ class Access:
             path: the path there.
         """
         host = self.host(label)
-        return f"http://{host}{ENTER}?token={self._issue(host, path, _SECONDS)}"
+        return f"http://{host}{ENTER}?token={self._issue(self._tickets, host, path, _SECONDS)}"
 
     def host(self, label: str = "") -> str:
         """The host of a label (of the index for ""), with the port."""
@@ -287,7 +289,7 @@ class Access:
     ) -> Decision:
         if not navigation:
             return Refuse(403, "site", navigation)
-        path = self._redeem(host, token)
+        path = self._redeem(self._tickets, host, token)
         elsewhere = facts.site not in (None, "none", "same-origin")
         if path is not None:
             return HandOver(path, self._set_cookie(host) if self._token else "", elsewhere)
@@ -298,41 +300,40 @@ class Access:
     def _ask_index(self, label: str, facts: Facts) -> HandOver:
         """To the index's host, whose cookie says whether this browser was let in."""
         target = f"{facts.path}?{facts.query}" if facts.query else facts.path
-        via = self._issue("", label, _SECONDS)
+        via = self._issue(self._vias, label, target, _SECONDS)
         place = f"http://{self.host()}{OPEN}{label}?via={via}&path={quote(target, safe='/')}"
         return HandOver(place)
 
     def _harmless(self, facts: Facts, label: str) -> bool:
         """Whether another site may lead the browser to a page: to the index, as nothing is sent
-        to an app for it; and to an app if it was one of our hosts, asked by no other site.
+        to an app for it; and to what was asked of an app's own host, by no other site.
         """
         if label or self._single:
             return False
         if facts.path.startswith(OPEN):
-            wanted = facts.path[len(OPEN) :]
-            return self._redeem("", _first(facts.query, "via")) == wanted
+            via, path = (_first(facts.query, name) for name in ("via", "path"))
+            return self._redeem(self._vias, facts.path[len(OPEN) :], via) == path
         return facts.path == "/"
 
-    def _issue(self, host: str, path: str, seconds: float | None) -> str:
+    def _issue(self, tickets: _Tickets, host: str, path: str, seconds: float | None) -> str:
         """A token that is good once, at one host, and leads to one path."""
-        if len(self._tickets) >= _MOST_TICKETS:
-            # The oldest goes (a dict keeps its order), but one from the terminal last: anybody may
-            # ask for tickets.
-            ends = ((key, known[2]) for key, known in self._tickets.items())
+        if len(tickets) >= _MOST_TICKETS:
+            # The oldest goes (a dict keeps its order), but one from the terminal last.
+            ends = ((key, known[2]) for key, known in tickets.items())
             oldest = next((key for key, end in ends if end != float("inf")), None)
-            del self._tickets[oldest or next(iter(self._tickets))]
+            del tickets[oldest or next(iter(tickets))]
         token = self._random()
         end = float("inf") if seconds is None else self._clock() + seconds
-        self._tickets[self._digest("ticket", token)] = (host, path, end)
+        tickets[self._digest("ticket", token)] = (host, path, end)
         return token
 
-    def _redeem(self, host: str, token: str) -> str | None:
+    def _redeem(self, tickets: _Tickets, host: str, token: str) -> str | None:
         # Looked up by its digest, so that the time it takes tells nothing about the token.
         digest = self._digest("ticket", token)
-        known = self._tickets.get(digest)
+        known = tickets.get(digest)
         if known is None or known[0] != host:
             return None
-        del self._tickets[digest]
+        del tickets[digest]
         return known[1] if self._clock() <= known[2] else None
 
     def _digest(self, purpose: str, text: str) -> bytes:

@@ -391,6 +391,33 @@ def test_a_typed_host_is_let_in_by_the_index() -> None:
     assert isinstance(again, HandOver)
     elsewhere = again.location.replace(APP, OTHER, 1)
     assert enter(access, elsewhere, **index) == Confirm("", f"http://{INDEX}")
+    # nor has another path, whoever asked for the ticket
+    other_path = f"{again.location}delete"
+    assert enter(access, other_path, **index) == Confirm("", f"http://{INDEX}")
+
+
+@pytest.mark.parametrize(
+    "target", ["/", "/a%20b+c?x=%2F&y=a%26b#", "/%ff/?a", "/?", "/a;b?path=/x"]
+)
+def test_a_typed_address_keeps_its_spelling(target: str) -> None:
+    """To the byte, on its way by the index."""
+    access = gateway()
+    path, _, query = target.partition("?")
+    asked = access.decide(facts(path=path, query=query, **TYPED))
+    assert isinstance(asked, HandOver)
+    index = {"cookie": cookie(access, INDEX), "site": "cross-site"}
+    assert enter(access, asked.location, **index) == Open(APP, target.removesuffix("?"))
+
+
+def test_who_has_no_cookie_pushes_nobody_out() -> None:
+    """Thousands of pages asked for without one leave every ticket in flight as it was."""
+    access = gateway()
+    ticket, link = access.address(APP, "/"), access.link(OTHER)
+    for _ in range(3000):
+        assert isinstance(access.decide(facts(**TYPED)), HandOver)
+    assert isinstance(enter(access, ticket), HandOver)
+    assert isinstance(enter(access, link), HandOver)
+    assert len(access._vias) < 1001
 
 
 def test_another_site_with_a_wrong_token() -> None:

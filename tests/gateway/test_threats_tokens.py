@@ -104,7 +104,7 @@ def test_a_token_among_many_tickets() -> None:
     asking = access.Facts("GET", made.host(WEB), "/", mode="navigate", dest="document", site="none")
     for _ in range(2 * access._MOST_TICKETS):
         assert isinstance(made.decide(asking), access.HandOver)
-    assert len(made._tickets) == access._MOST_TICKETS
+    assert (len(made._tickets), len(made._vias)) == (1, access._MOST_TICKETS)
     entered = made.decide(access.Facts("GET", made.host(), "/", f"token={token}"))
     assert isinstance(entered, access.HandOver)
     assert entered.cookie
