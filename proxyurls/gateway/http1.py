@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
+from aiohttp.tracing import Trace
 from yarl import URL
 
 if TYPE_CHECKING:
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
 
 READ_SIZE = 256 * 1024  # as much as asyncio's TLS gives at once
 HEAD_LIMIT = 1 << 20  # of a line and of a header, as Go has it
-_IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))  # RFC 9110, 9.2.2
-_NO_LENGTH = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))  # where no body means none
+# RFC 9110, 9.2.1. They may be sent twice, as Go does too, and need no length for no body.
+_SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 _TARGET = re.compile(r"[!-~]+")
 
 
@@ -81,6 +83,22 @@ class Answer:
         connection.release()
 
 
+_TRACED_BY_NOBODY = aiohttp.TraceConfig()
+_TRACED_BY_NOBODY.freeze()
+
+
+class _Origin(Trace):
+    """Notes whether a connection came out of the pool."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        super().__init__(session, _TRACED_BY_NOBODY, SimpleNamespace())
+        self.pooled = False
+
+    async def send_connection_reuseconn(self) -> None:
+        """The pool had one."""
+        self.pooled = True
+
+
 class Sender:
     """Sends requests to one server.
 
@@ -111,8 +129,8 @@ class Sender:
     ) -> Answer:
         """Send a request and give its answer.
 
-        A connection out of the pool may end while the request is on its way; the request is then
-        sent once more, if that changes nothing.
+        A connection out of the pool may end while the request is on its way; a safe request is
+        then sent once more. One that fails on a fresh connection was broken off by the app.
 
         Args:
             method: the HTTP method.
@@ -126,18 +144,21 @@ class Sender:
             ValueError: a part of the head would end it, or its first line.
         """
         data = self._head(method, path, headers, body) + (body or b"")
+        origin = _Origin(self._session)
         try:
-            return await self._send_once(method, data, context)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            if method not in _IDEMPOTENT or isinstance(error, aiohttp.ClientConnectorError):
+            return await self._send_once(method, data, context, origin)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if method not in _SAFE or not origin.pooled:
                 raise
-        return await self._send_once(method, data, context)
+        return await self._send_once(method, data, context, origin)
 
-    async def _send_once(self, method: str, data: bytes, context: ssl.SSLContext | None) -> Answer:
+    async def _send_once(
+        self, method: str, data: bytes, context: ssl.SSLContext | None, origin: _Origin
+    ) -> Answer:
         connector = self._session.connector
         if connector is None:
             raise aiohttp.ClientConnectionError("the session is closed")
-        connection = await connector.connect(self._target(context), [], self._timeout)
+        connection = await connector.connect(self._target(context), [origin], self._timeout)
         protocol, transport = connection.protocol, connection.transport
         if protocol is None or transport is None:  # it has just ended
             connection.close()
@@ -193,7 +214,7 @@ class Sender:
             lines.insert(1, f"Host: {self._host}")
         if body is not None:
             lines.append(f"Content-Length: {len(body)}")
-        elif not length and method not in _NO_LENGTH:
+        elif not length and method not in _SAFE:
             lines.append("Content-Length: 0")
         if _TARGET.fullmatch(path) is None:
             raise ValueError("a request target with a space or a control character")
