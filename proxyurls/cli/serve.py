@@ -70,7 +70,9 @@ def run(args: argparse.Namespace) -> int:
         where = f"at the socket {args.unix_socket}: " if args.unix_socket else ""
         print(f"{where}{address}" if args.unix_socket else address, flush=True)
         what = "its services and its API" if args.api else "its services"
-        say("note", f"serving {config.server}: {what}, to this machine; Ctrl-C ends it")
+        # With --allow-remote a warning has told who else may come.
+        whom = "" if settings.allow_remote and not settings.unix_socket else ", to this machine"
+        say("note", f"serving {config.server}: {what}{whom}; Ctrl-C ends it")
         if settings.token and not settings.unix_socket:
             say("note", "the address lets one browser in, once; a fresh one is shown when needed")
 

@@ -20,7 +20,7 @@ STRANGER = (
     "Not yours",
     "Another user of this machine runs the gateway, and its token is for that user's browser.",
 )
-NO_SERVICE = ("No such service", "This host name means no service, pod or node.")
+NO_SERVICE = "This host name means no service, pod or node."
 OF_THE_API = (
     "Not from here",
     "An app's page can't be shown on the API's own address, where it could use the API.",
@@ -81,11 +81,16 @@ def page(
     request: web.BaseRequest, status: int, title: str, text: str, remedy: str = ""
 ) -> web.Response:
     """A page for a person, a line for a program."""
-    if "text/html" in request.headers.get("Accept", ""):
+    if is_for_people(request):
         body = pages.error(status, title, text, remedy=remedy)
         return response(request, status, pages.HEADERS, body)
     line = f"{title}: {text}{' ' * bool(remedy)}{remedy}\n"
     return web.Response(status=status, text=line, headers={"Cache-Control": "no-store"})
+
+
+def is_for_people(request: web.BaseRequest) -> bool:
+    """Whether a person will see the answer, as far as the request tells."""
+    return "text/html" in request.headers.get("Accept", "")
 
 
 def response(

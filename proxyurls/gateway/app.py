@@ -97,6 +97,7 @@ class Gateway:
         self._lookup = Lookup(upstream)
         self._told = float("-inf")
         self._dropped: set[str] = set()
+        self._bugs: set[str] = set()
         # Asked once for each connection, for it takes the kernel's whole table.
         self._strangers: WeakKeyDictionary[Transport, bool] = WeakKeyDictionary()
 
@@ -117,7 +118,9 @@ class Gateway:
         except Exception as error:  # noqa: BLE001  (a bug: no traceback, but its place)
             last = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{PurePath(last.filename).name}:{last.lineno}"
-            self._tell(f"internal error: {type(error).__name__} at {place}; please report it")
+            if place not in self._bugs:
+                self._bugs.add(place)
+                self._tell(f"internal error: {type(error).__name__} at {place}; please report it")
             return answers.page(
                 request, 500, "Internal error", f"A bug, at {place}; please report it."
             )
@@ -149,8 +152,9 @@ class Gateway:
         if isinstance(decision, Refuse):
             return self._refuse(request, facts, decision)
         if isinstance(decision, HandOver):
-            if decision.cookie and _is_strangers(request):
-                self._tell(f"another user of this machine used the address; open {self.link()}")
+            if self._is_thiefs(request):
+                if decision.cookie:
+                    self._tell(f"another user of this machine used the address; open {self.link()}")
                 return answers.page(request, 403, *answers.STRANGER)
             return answers.hand_over(decision)
         if isinstance(decision, Confirm):
@@ -175,7 +179,7 @@ class Gateway:
         return answers.page(request, 404, "No such page", "The gateway has no such page.")
 
     def _is_thiefs(self, request: web.BaseRequest) -> bool:
-        """Whether another user of this machine came with a good cookie.
+        """Whether another user of this machine came, with a good cookie or token or for a ticket.
 
         Browsers send a host's cookies to all its ports, so also to that user's server.
         """
@@ -221,25 +225,37 @@ class Gateway:
         """From the index to an app, if there is one."""
         target = self._target(wanted.label)
         if target is None:
-            return self._unknown(request, wanted.label)
+            return self._unknown(request, wanted.label, answers.NO_SERVICE)
         try:
             await self._lookup.place(target)
         except NoWebApp as error:
             return answers.page(request, 404, "No web app", str(error))
-        except ServiceNotFound:
-            return self._unknown(request, wanted.label)
+        except ServiceNotFound as error:
+            return self._unknown(request, wanted.label, str(error))
         return answers.redirect(303, self._access.address(wanted.label, wanted.path))
 
-    def _unknown(self, request: web.BaseRequest, label: str) -> web.StreamResponse:
-        entries = self._index[1].snapshot().entries if self._index is not None else ()
+    def _unknown(
+        self, request: web.BaseRequest, label: str, text: str, origin: str = ""
+    ) -> web.StreamResponse:
+        """There is no such service; a person gets those with names like it.
+
+        Args:
+            request: the request.
+            label: what was asked for.
+            text: what to tell a program, or where there is no index.
+            origin: the index's, where the page stands on another.
+        """
+        if self._index is None or not answers.is_for_people(request):
+            return answers.page(request, 404, "No such service", text)
+        entries = self._index[1].snapshot().entries
         links = [
             pages.Link(
                 f"{one.name} in {one.namespace}",
-                href(self._hosts, Target("service", one.name, one.namespace)),
+                origin + href(self._hosts, Target("service", one.name, one.namespace)),
             )
             for one in near(entries, label)
         ]
-        body = pages.unknown_host(f"{label}.localhost", links, index="/")
+        body = pages.unknown_host(f"{label}.localhost", links, index=f"{origin}/")
         return answers.response(request, 404, pages.HEADERS, body)
 
     async def _forward(
@@ -247,12 +263,13 @@ class Gateway:
     ) -> web.StreamResponse:
         """Pass a request on to an app."""
         target = self._target(label)
+        index = f"http://{self._access.host()}"
         if target is None:
-            return answers.page(request, 404, *answers.NO_SERVICE)
+            return self._unknown(request, label, answers.NO_SERVICE, index)
         try:
             place = await self._lookup.place(target)
         except ServiceNotFound as error:
-            return answers.page(request, 404, "No such service", str(error))
+            return self._unknown(request, label, str(error), index)
         try:
             suffix, prefixed = asked(request.raw_path, place.prefix)
         except InvalidSuffix as error:
@@ -362,5 +379,8 @@ def _is_strangers(request: web.BaseRequest) -> bool:
 
 def _sender(request: web.BaseRequest) -> str:
     """The origin of the page that sent the browser here, if it says so."""
-    parts = urlsplit(request.headers.get("Referer", ""))
+    try:
+        parts = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:  # "http://["
+        return ""
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""

@@ -104,7 +104,7 @@ class Upstream:
             method: the HTTP method.
             path: an absolute, encoded path with its query.
             headers: beside the credentials.
-            body: bytes, None, or an `aiohttp.StreamReader`.
+            body: bytes, None, or an async iterator of bytes, which can be sent only once.
 
         Raises:
             ConnectionFailed: no answer came.
@@ -114,8 +114,14 @@ class Upstream:
         given, context = await self._fresh()
         kept = [pair for pair in headers if not self._is_own(pair[0])]
         response = await self._send_once(method, path, [*kept, *given], context, body)
-        if response.status != HTTPStatus.UNAUTHORIZED or not await refused(response, self.server):
+        if response.status != HTTPStatus.UNAUTHORIZED:
             return response
+        try:
+            if not await refused(response, self.server):
+                return response
+        except BaseException:
+            give_up(response)
+            raise
         renewed = await in_thread(lambda: self._credentials.renew(given))
         self._looked = float("-inf")
         if not renewed or not (body is None or isinstance(body, bytes)):

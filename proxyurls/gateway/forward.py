@@ -67,15 +67,24 @@ async def exchange(
         refusal: makes the answer where it was the apiserver that refused; None to pass that on.
 
     Raises:
-        ConnectionFailed, CredentialError: no answer came, and nothing has been sent.
+        BodyTooSlow: the browser sent no more of the request, and nothing has been sent back.
+        ConnectionFailed, CredentialError: no answer came, and nothing has been sent back.
     """
-    response = await upstream.send(request.method, path, headers, await _body(request))
+    stalled = asyncio.Event()
     try:
-        if refusal is not None and (error := await refused(response, upstream.server)) is not None:
-            return refusal(error, response.status)
-        return await answer(request, response, mount)
-    finally:
-        give_up(response)  # it's back in the pool already, if it was read to its end
+        body = await _body(request, stalled)
+        response = await upstream.send(request.method, path, headers, body)
+        try:
+            error = None if refusal is None else await refused(response, upstream.server)
+            if refusal is not None and error is not None:
+                return refusal(error, response.status)
+            return await answer(request, response, mount)
+        finally:
+            give_up(response)  # it's back in the pool already, if it was read to its end
+    except ConnectionFailed as error:
+        if stalled.is_set():  # inside aiohttp's writer, which makes a broken connection of it
+            raise BodyTooSlow from error
+        raise
 
 
 async def answer(
@@ -165,17 +174,18 @@ def _is_short(response: Response) -> bool:
     return length is not None and length <= _SHORT and "Content-Encoding" not in response.headers
 
 
-async def _body(request: web.BaseRequest) -> object:
+async def _body(request: web.BaseRequest, stalled: asyncio.Event) -> object:
     """A request's body: bytes if it is small, which can be sent again, or else the stream."""
     if not request.body_exists:
         return None
     length = request.content_length
     if length is None or length > _REPLAYABLE:
-        return _pieces(request)
-    return b"".join([piece async for piece in _pieces(request)])
+        return _pieces(request, stalled)
+    return b"".join([piece async for piece in _pieces(request, stalled)])
 
 
-async def _pieces(request: web.BaseRequest) -> AsyncIterator[bytes]:
+async def _pieces(request: web.BaseRequest, stalled: asyncio.Event) -> AsyncIterator[bytes]:
+    """A request's body as it comes; sets `stalled` before it raises `BodyTooSlow`."""
     content = request.content
     if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -183,6 +193,7 @@ async def _pieces(request: web.BaseRequest) -> AsyncIterator[bytes]:
         try:
             piece = await asyncio.wait_for(content.readany(), _BODY_SECONDS)
         except asyncio.TimeoutError:
+            stalled.set()
             raise BodyTooSlow from None
         if piece:
             yield piece

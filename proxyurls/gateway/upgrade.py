@@ -32,9 +32,17 @@ def is_upgrade(request: web.BaseRequest) -> bool:
 
     Any other Upgrade (``h2c``) is dropped with the rest of what is of one connection.
     """
-    wanted = request.headers.get("Upgrade", "").lower()
-    named = request.headers.get("Connection", "").lower()
-    return "upgrade" in named and (wanted == "websocket" or wanted.startswith("spdy/"))
+    named = [token.lower() for token in _tokens(request, "Connection")]
+    wanted = _tokens(request, "Upgrade")
+    if "upgrade" not in named or len(wanted) != 1:
+        return False
+    return wanted[0].lower() == "websocket" or wanted[0].lower().startswith("spdy/")
+
+
+def _tokens(request: web.BaseRequest, name: str) -> list[str]:
+    """What a header lists, on one line or on several."""
+    parts = ",".join(request.headers.getall(name, ())).split(",")
+    return [part.strip() for part in parts if part.strip()]
 
 
 async def tunnel(
@@ -56,7 +64,7 @@ async def tunnel(
     Raises:
         ConnectionFailed, CredentialError: no answer came, and nothing has been sent.
     """
-    wanted = request.headers["Upgrade"]
+    wanted = _tokens(request, "Upgrade")[0]
     handshake = [
         (name, value)
         for name, value in request.headers.items()

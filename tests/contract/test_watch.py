@@ -30,15 +30,15 @@ def watch(watched: APIServer, query: str) -> Iterator[Callable[[], tuple[str, di
     """Watch services: what reads the next event, its type and its object."""
     with watched.connect() as connection:
         watched.send(connection, "GET", f"{ROOT}?watch=1&{query}")
-        answer = http.client.HTTPResponse(connection)
-        answer.begin()
-        assert answer.status == 200
+        with http.client.HTTPResponse(connection) as answer:
+            answer.begin()
+            assert answer.status == 200
 
-        def following() -> tuple[str, dict[str, Any]]:
-            event = json.loads(answer.readline())
-            return event["type"], event["object"]
+            def following() -> tuple[str, dict[str, Any]]:
+                event = json.loads(answer.readline())
+                return event["type"], event["object"]
 
-        yield following
+            yield following
 
 
 def label(watched: APIServer, name: str, value: str | None) -> None:

@@ -106,9 +106,9 @@ class Running:
     def raw(self, data: bytes) -> bytes:
         """Write bytes, and read all that comes."""
         with self.connect() as connection:
-            connection.sendall(data)
             found = b""
-            with contextlib.suppress(ConnectionResetError):
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError):  # closed at once
+                connection.sendall(data)
                 while piece := connection.recv(65536):
                     found += piece
             return found

@@ -14,7 +14,7 @@ from contract.fixtures import KINDS
 from contract.upstream import reply
 
 from .conftest import NAMESPACE, ROOT, WEB, let_in
-from .running import read_reply
+from .running import read_reply, running
 
 if TYPE_CHECKING:
     from .conftest import Gate
@@ -307,3 +307,29 @@ def test_digest(gate: Gate) -> None:
         gate.send(headers=reply(body[:4096], headers={"Content-Type": "x/y"})).body == body[:4096]
     )
     assert gate.echo("/x", "POST", body=body).body == body
+
+
+def test_a_host_name_that_means_nothing(gate: Gate) -> None:
+    """A person gets the names that are near, with links to the index's host; a program a line."""
+    people = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}
+    index = "http://localhost:{}/"
+    with running(gate.site.config(), token=False) as gateway:
+        end = time.monotonic() + 20  # for the list of services to come
+        while WEB not in gateway.request("/", headers=people).text and time.monotonic() < end:
+            time.sleep(0.05)
+        for label in (f"wep--{NAMESPACE}", "x"):
+            got = gateway.request("/", label=label, headers=people)
+            assert got.status == 404
+            assert f'href="{index.format(gateway.port)}"' in got.text
+            line = gateway.request("/", label=label)
+            assert (line.status, line.text.count("\n")) == (404, 1)
+        near = gateway.request("/", label=f"wep--{NAMESPACE}", headers=people).text
+        assert f'href="{index.format(gateway.port)}.proxyurls/open/{WEB}"' in near
+
+
+def test_a_referer_that_is_no_url(gate: Gate) -> None:
+    """The question is asked without its name."""
+    sent = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "cross-site"}
+    got = gate.send("/x", headers={**sent, "Referer": "http://["})
+    assert got.status == 200
+    assert "Another site sent you here" in got.text

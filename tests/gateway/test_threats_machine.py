@@ -66,6 +66,8 @@ def test_another_user_with_the_cookie(site: Site) -> None:
                 got = gateway.request(target, label=label)
                 assert got.status == 403
                 assert "Another user" in got.text
+            unknown = gateway.request("/", label="x--y", headers=TYPED)  # asks the index's host
+            assert (unknown.status, unknown.headers["Location"]) == (403, None)
         assert gateway.request("/", label=WEB).status == 200
 
 
@@ -103,7 +105,9 @@ def test_other_machines(site: Site) -> None:
         gateway = process.gateway
         for host, status in (("127.0.0.1", 403), ("192.0.2.7", 403), ("evil.example", 421)):
             assert gateway.request("/", host=f"{host}:{gateway.port}").status == status
-        warning = process.stop()[2].splitlines()[0]
+        said = process.stop()[2]
+        warning = said.splitlines()[0]
+    assert "to this machine" not in said
     assert warning.startswith("warning: whoever reaches 0.0.0.0 can try to use your credentials")
     assert "asks for the token" in warning
     assert "not encrypted" in warning
