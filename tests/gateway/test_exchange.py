@@ -85,6 +85,20 @@ def test_origin_and_referer_agree_with_host(gate: Gate) -> None:
     assert seen.values("Host") == [origin.removeprefix("http://")]
 
 
+def test_the_servers_own_host(gate: Gate) -> None:
+    """--upstream-host server: Host, Origin and Referer are the apiserver's, and agree again."""
+    server = gate.site.apiserver.server
+    with running(gate.site.config(), server_host=True) as gateway:
+        let_in(gateway)
+        origin = f"http://{gateway.host(WEB)}"
+        headers = {"Origin": origin, "Referer": f"{origin}/page", "Sec-Fetch-Site": "same-origin"}
+        assert gateway.request("/x", "POST", label=WEB, headers=headers).status == 200
+    seen = gate.site.web.last
+    assert seen.values("Host") == [server.removeprefix("https://")]
+    assert seen.values("Origin") == [server]
+    assert seen.values("Referer")[0].startswith(f"{server}/")
+
+
 def test_which_port_a_service_means(gate: Gate) -> None:
     """A bare name means what discovery chooses; an explicit port means that one."""
     for label, expected in (

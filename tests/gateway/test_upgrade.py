@@ -86,6 +86,20 @@ def test_subprotocols_and_what_arrives(gate: Gate) -> None:
     assert "proxyurls-" not in repr(seen.values("Cookie"))
 
 
+def test_a_handshake_in_several_lines(gate: Gate) -> None:
+    """A list may come line by line."""
+    host = gate.gateway.host(WEB)
+    lines = (
+        f"GET /ws HTTP/1.1\r\nHost: {host}\r\nCookie: {gate.gateway.cookies[host]}\r\n"
+        "Connection: keep-alive\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n"
+        f"Origin: http://{host}\r\nSec-WebSocket-Version: 13\r\n"
+        f"Sec-WebSocket-Key: {KEY.decode()}\r\n\r\n"
+    )
+    with gate.gateway.connect() as connection:
+        connection.sendall(lines.encode())
+        assert connection.makefile("rb").readline().startswith(b"HTTP/1.1 101 ")
+
+
 def test_a_query_is_dropped_and_that_is_said(gate: Gate) -> None:
     """The apiserver drops it; the terminal says so, once."""
     for _ in range(2):
