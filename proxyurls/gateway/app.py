@@ -34,6 +34,7 @@ from proxyurls.gateway.access import (
     Refuse,
 )
 from proxyurls.gateway.connect import NoAnswer
+from proxyurls.gateway.headers import api_request, request_headers
 from proxyurls.gateway.index import near
 from proxyurls.gateway.lookup import Lookup, NoWebApp
 from proxyurls.gateway.paths import asked
@@ -227,7 +228,7 @@ class Gateway:
         if target is None:
             return self._unknown(request, wanted.label, answers.NO_SERVICE)
         try:
-            await self._lookup.place(target)
+            await self._lookup.prefix(target)
         except NoWebApp as error:
             return answers.page(request, 404, "No web app", str(error))
         except ServiceNotFound as error:
@@ -267,23 +268,23 @@ class Gateway:
         if target is None:
             return self._unknown(request, label, answers.NO_SERVICE, index)
         try:
-            place = await self._lookup.place(target)
+            prefix = await self._lookup.prefix(target)
         except ServiceNotFound as error:
             return self._unknown(request, label, str(error), index)
         try:
-            suffix, prefixed = asked(request.raw_path, place.prefix)
+            suffix, prefixed = asked(request.raw_path, prefix)
         except InvalidSuffix as error:
             return answers.page(request, 400, "Bad request", str(error))
         page = facts.method in ("GET", "HEAD") and facts.mode in (None, "navigate")
         if prefixed and page and not facts.websocket:
             return answers.redirect(302, suffix)
-        headers = forward.app_request(request, server=self._server)
-        mount = Mount(place.prefix, headers[0][1].lower(), f"http://{facts.host.lower()}")
+        headers = request_headers(request.headers.items(), server=self._server)
+        mount = Mount(prefix, headers[0][1].lower(), f"http://{facts.host.lower()}")
         if facts.websocket:
             path, _, query = suffix.partition("?")
             if query:
                 self._say_dropped(target, path)
-            return await tunnel(request, self._upstream, place.prefix + path, headers, mount)
+            return await tunnel(request, self._upstream, prefix + path, headers, mount)
         person = facts.mode == "navigate"
 
         def refusal(error: ProxyURLsError, status: int) -> web.StreamResponse:
@@ -294,7 +295,7 @@ class Gateway:
         return await forward.exchange(
             request,
             self._upstream,
-            place.prefix + suffix,
+            prefix + suffix,
             headers,
             mount,
             refusal=refusal if person else None,
@@ -328,7 +329,8 @@ class Gateway:
                     303, self._access.address(self._hosts.label(target), suffix)
                 )
             return answers.page(request, 403, *answers.OF_THE_API)
-        headers = forward.api_request(request, urlsplit(self._upstream.origin).netloc)
+        host = urlsplit(self._upstream.origin).netloc
+        headers = api_request(request.headers.items(), host)
         if facts.websocket:
             return await tunnel(request, self._upstream, path, headers, None)
         return await forward.exchange(request, self._upstream, path, headers, None)

@@ -10,13 +10,7 @@ import aiohttp
 
 from proxyurls.errors import ConnectionFailed
 from proxyurls.gateway.connect import give_up, refused
-from proxyurls.gateway.headers import (
-    cookies_of_apps,
-    is_gateways,
-    is_rewritten,
-    request_headers,
-    response_headers,
-)
+from proxyurls.gateway.headers import api_answer, decoded, is_rewritten, response_headers
 from proxyurls.gateway.relay import Relay
 from proxyurls.gateway.unprefix import HTMLUnprefixer
 
@@ -36,11 +30,6 @@ _REPLAYABLE = 64 * 1024  # a body that is kept, so that it can be sent twice
 _UNZIPPED = 256 * 1024  # at a time, however much a few bytes may hold
 _SHORT = 256 * 1024  # a page that is written in one go
 _BODY_SECONDS = 120.0  # between two pieces of a request's body
-# RFC 9110, 7.6.1: of one connection alone.
-_HOP = {
-    *("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"),
-    *("upgrade", "http2-settings", "proxy-authenticate", "proxy-authorization", "host", "expect"),
-}
 
 
 class BodyTooSlow(Exception):
@@ -97,7 +86,7 @@ async def answer(
         response: the apiserver's answer, its body unread.
         mount: as for `exchange`.
     """
-    came = decoded(response)
+    came = decoded(response.raw_headers)
     rewritten = mount is not None and is_rewritten(came)
     headers = api_answer(came) if mount is None else response_headers(came, mount)
     relay = Relay(request, response.status, response.reason or "", headers)
@@ -197,58 +186,3 @@ async def _pieces(request: web.BaseRequest, stalled: asyncio.Event) -> AsyncIter
             raise BodyTooSlow from None
         if piece:
             yield piece
-
-
-def decoded(response: Response) -> list[tuple[str, str]]:
-    """An answer's headers, their bytes kept."""
-    return [
-        (name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
-        for name, value in response.raw_headers
-    ]
-
-
-def api_headers(pairs: Pairs) -> list[tuple[str, str]]:
-    """Headers to or from the API itself: as they are, but for what is of one connection."""
-    return [(name, value) for name, value in pairs if name.lower() not in _HOP]
-
-
-def api_answer(pairs: Pairs) -> list[tuple[str, str]]:
-    """The headers of an answer of the API itself.
-
-    An app's page may come from there, or a page out of an app's log. It must not be able to use
-    the API from the API's own origin, so browsers are told to give it none; programs don't care.
-    """
-    kept = [
-        (name, value)
-        for name, value in api_headers(pairs)
-        if not (name.lower() == "set-cookie" and is_gateways(value))
-    ]
-    return [*kept, ("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff")]
-
-
-def app_request(request: web.BaseRequest, *, server: str | None) -> list[tuple[str, str]]:
-    """The headers that an app gets.
-
-    Args:
-        request: the browser's.
-        server: as for `headers.request_headers`.
-    """
-    return request_headers(request.headers.items(), server=server)
-
-
-def api_request(request: web.BaseRequest, host: str) -> list[tuple[str, str]]:
-    """The headers that the API gets: kubectl's own, but for credentials.
-
-    Args:
-        request: kubectl's, or that of whatever asks.
-        host: the apiserver's.
-    """
-    secret = ["authorization", "origin", "referer"]
-    if "Sec-Fetch-Site" in request.headers:
-        secret.append("cookie")  # a browser's, of whatever else there is at localhost
-    kept = [("Host", host)]
-    for name, value in api_headers(request.headers.items()):
-        passed = cookies_of_apps(value) if name.lower() == "cookie" else value
-        if name.lower() not in secret and (passed or not value):
-            kept.append((name, passed))
-    return kept

@@ -30,6 +30,7 @@ _HOP = {
     *("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"),
     *("upgrade", "http2-settings", "proxy-authenticate", "proxy-authorization"),
 }
+_API_HOP = _HOP | {"host", "expect"}
 # What Connection may not name: without them a request means something else.
 _NEVER_HOP = {"host", "content-length", "content-type", "origin", "cookie"}
 # The apiserver would take these for the gateway's word, or pass them to the app as its own;
@@ -173,3 +174,49 @@ def _takes_gzip(pairs: Headers) -> bool:
                 if match:
                     weights[match[1].lower()] = float(match[2] or 1)
     return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0))) > 0
+
+
+def decoded(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Headers as they came, their bytes kept."""
+    return [
+        (name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
+        for name, value in raw
+    ]
+
+
+def api_headers(pairs: Iterable[tuple[str, str]]) -> Headers:
+    """Headers to or from the API itself: as they are, but for what is of one connection."""
+    return [(name, value) for name, value in pairs if name.lower() not in _API_HOP]
+
+
+def api_answer(pairs: Iterable[tuple[str, str]]) -> Headers:
+    """The headers of an answer of the API itself.
+
+    An app's page may come from there, or a page out of an app's log. It must not be able to use
+    the API from the API's own origin, so browsers are told to give it none; programs don't care.
+    """
+    kept = [
+        (name, value)
+        for name, value in api_headers(pairs)
+        if not (name.lower() == "set-cookie" and is_gateways(value))
+    ]
+    return [*kept, ("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff")]
+
+
+def api_request(pairs: Iterable[tuple[str, str]], host: str) -> Headers:
+    """The headers that the API gets: kubectl's own, but for credentials.
+
+    Args:
+        pairs: those of kubectl, or of whatever asks.
+        host: the apiserver's.
+    """
+    came = list(pairs)
+    secret = ["authorization", "origin", "referer"]
+    if any(name.lower() == "sec-fetch-site" for name, _ in came):
+        secret.append("cookie")  # a browser's, of whatever else there is at localhost
+    kept = [("Host", host)]
+    for name, value in api_headers(came):
+        passed = cookies_of_apps(value) if name.lower() == "cookie" else value
+        if name.lower() not in secret and (passed or not value):
+            kept.append((name, passed))
+    return kept

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from proxyurls.discovery import record
 from proxyurls.errors import InvalidInput, ServiceNotFound
@@ -26,13 +26,6 @@ class NoWebApp(ServiceNotFound):
     """The service is there, and the apiserver can't proxy to it."""
 
 
-class Place(NamedTuple):
-    """Where an app is: its target, with all that was open in it, and the target's prefix."""
-
-    target: Target
-    prefix: str
-
-
 class Lookup:
     """Finds services at the apiserver, and keeps what it found for some seconds.
 
@@ -42,10 +35,10 @@ class Lookup:
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
-        self._known: dict[Target, tuple[Place, float]] = {}
+        self._known: dict[Target, tuple[str, float]] = {}
 
-    async def place(self, target: Target) -> Place:
-        """Where a target is.
+    async def prefix(self, target: Target) -> str:
+        """The path of a target's proxy, once all that was open in the target is known.
 
         A service without port and scheme is looked up; who may proxy to it but not read it gets
         its unnamed port.
@@ -64,9 +57,9 @@ class Lookup:
             found = await self._look_up(target)
         if len(self._known) >= _MOST:
             self._known.clear()
-        place = Place(found, prefix_of(found))
-        self._known[target] = (place, end)
-        return place
+        prefix = prefix_of(found)
+        self._known[target] = (prefix, end)
+        return prefix
 
     def forget(self, target: Target) -> None:
         """Look again the next time."""

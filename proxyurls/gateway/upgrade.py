@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from aiohttp.http import StreamWriter
 
 from proxyurls.gateway.connect import give_up
-from proxyurls.gateway.forward import answer, api_headers, decoded
-from proxyurls.gateway.headers import response_headers
+from proxyurls.gateway.forward import answer
+from proxyurls.gateway.headers import api_headers, decoded, response_headers
 from proxyurls.gateway.relay import Relay
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ async def tunnel(
         connection = response.connection
         if response.status != 101 or connection is None or connection.protocol is None:
             return await answer(request, response, mount)
-        came = decoded(response)
+        came = decoded(response.raw_headers)
         kept = api_headers(came) if mount is None else response_headers(came, mount)
         named = response.headers.get("Upgrade", wanted)
         relay = Relay(

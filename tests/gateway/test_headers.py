@@ -10,7 +10,13 @@ from core.strategies import SETTINGS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxyurls.gateway.headers import COOKIE_PREFIX, is_rewritten, request_headers, response_headers
+from proxyurls.gateway.headers import (
+    COOKIE_PREFIX,
+    api_request,
+    is_rewritten,
+    request_headers,
+    response_headers,
+)
 
 from .documents import HOST, MOUNT, NAMESPACE, PREFIX
 
@@ -300,3 +306,20 @@ def test_the_browser_gets(headers: APIServer) -> None:
     assert ("Set-Cookie", "a=b; Path=/") in found
     assert ("Etag", '"e"') in found
     assert [value for name, value in found if name.lower() == "cache-control"] == ["max-age=60"]
+
+
+def test_what_the_api_gets() -> None:
+    """Its own Host, and no credential but the gateway's; cookies of a program's alone."""
+    came = [
+        ("Host", "localhost:8001"),
+        ("Authorization", "Bearer x"),
+        ("Origin", "http://localhost:8001"),
+        ("Cookie", "proxyurls-8001=x; a=1"),
+        ("Connection", "close"),
+        ("Expect", "100-continue"),
+        ("X-Kept", "1"),
+    ]
+    kept = [("Host", "k8s.example:6443"), ("Cookie", "a=1"), ("X-Kept", "1")]
+    assert api_request(came, "k8s.example:6443") == kept
+    browser = [*came, ("Sec-Fetch-Site", "same-origin")]
+    assert api_request(browser, "h") == [("Host", "h"), ("X-Kept", "1"), browser[-1]]
