@@ -9,6 +9,11 @@ from __future__ import annotations
 import re
 
 from proxyurls.record import Record
+from proxyurls.segment import join_segment
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from proxyurls.target import Target
 
 
 class Cause(Record):
@@ -27,8 +32,16 @@ class Cause(Record):
 
 _TABLE = (
     # configuration
-    ("no-config", "nothing says where the apiserver is", "set KUBECONFIG, or give --server"),
-    ("wrong-config", "the configuration is wrong", "see `proxyurls config`"),
+    (
+        "no-config",
+        "nothing says where the apiserver is",
+        "give --kubeconfig FILE, or type: export KUBECONFIG=FILE",
+    ),
+    (
+        "wrong-config",
+        "the configuration is wrong",
+        "mend the file that is named, or choose another --kubeconfig or --context",
+    ),
     # connection
     ("unknown-host", "the host name is not known", "check --server or --context"),
     ("refused", "connection refused", "is it running there? Check --server or --context"),
@@ -54,8 +67,26 @@ _TABLE = (
         "its certificate is for another name",
         "check the server's name, or give --tls-server-name",
     ),
-    ("certificate-expired", "its certificate has expired", "have it renewed"),
-    ("wrong-clock", "the clock of this machine is wrong", "set the clock"),
+    (
+        "certificate-expired",
+        "its certificate has expired",
+        "have it renewed (`kubeadm certs renew apiserver`, on a control plane that kubeadm made)",
+    ),
+    (
+        "certificate-not-yet-valid",
+        "its certificate is not valid yet",
+        "wait until it is, or have it issued anew by a machine whose clock is right",
+    ),
+    (
+        "tls-refused",
+        "no TLS connection comes about",
+        "does a firewall or proxy in between break TLS? Check --server and --tls-server-name",
+    ),
+    (
+        "wrong-clock",
+        "the clocks of this machine and of the apiserver differ",
+        "set the clock (`timedatectl set-ntp true`)",
+    ),
     (
         "proxy-refused",
         "a proxy in between refused",
@@ -67,9 +98,22 @@ _TABLE = (
         "check --server or --context",
     ),
     (
+        "closed",
+        "it closed the connection without an HTTP answer",
+        (
+            "an apiserver does so when the app behind breaks off, and anything else there does "
+            "not speak HTTP (is it https://…?)"
+        ),
+    ),
+    (
         "broken-off",
-        "the answer broke off",
+        "its answer broke off",
         "try again; if it happens again, what stands in between cuts it",
+    ),
+    (
+        "wrong-compression",
+        "its answer is not compressed as its Content-Encoding says",
+        "what stands in between garbles it: try --server with the apiserver's own address",
     ),
     # authentication and authorization
     ("no-credential", "there is no credential", "choose a --context or --user that has one"),
@@ -162,14 +206,20 @@ _TABLE = (
         "use `kubectl port-forward`",
     ),
     ("altered-suffix", "the app gets another path than was asked for", "see `proxyurls parse`"),
+    (
+        "leaves-target",
+        "the app leads out of its own path, to the apiserver itself",
+        "`proxyurls open` gives it a root of its own",
+    ),
     ("app-broke-off", "the app broke off its answer", "look at its log"),
+    ("apiserver-failed", "the apiserver could not pass the request on", "look at its message"),
     ("app-answered", "the app itself answered so", "look at its log"),
 )
 CAUSES = {row[0]: Cause(*row) for row in _TABLE}
 
 # What the apiserver says, and the causes that say so: tests/contract and tests/doctor have each.
 _SAID = (
-    (r'^services "[^"]*" not found', ("no-such-service", "no-endpoints", "selector-mismatch")),
+    (r'^services "[^"]*" not found', ("no-such-service", "no-endpoints")),
     (r'^pods "[^"]*" not found', ("no-such-pod",)),
     (r'^nodes "[^"]*" not found', ("no-such-node",)),
     (
@@ -188,6 +238,42 @@ _SAID = (
         ("no-way-to-pod",),
     ),
 )
+# Where the apiserver's own message says what is wrong.
+_PLAIN = ("no-such-pod", "no-such-node", "no-such-port", "not-allowed")
+
+
+def advice(found: tuple[Cause, ...], target: Target | None = None) -> str:
+    """What to say behind an apiserver's message: the cause and its remedy, or how to tell which.
+
+    Args:
+        found: the causes that are possible, at least one.
+        target: what was asked, for the command that tells which.
+    """
+
+    def fill(scheme: str | None) -> str:
+        if target is None:
+            return f"{scheme}:NAME:PORT" if scheme else "TARGET"
+        where = target.namespace
+        return typed(target.kind, target.name, where, target.port, scheme or target.scheme)
+
+    if len(found) > 1:
+        either = ", or ".join(one.text for one in found)
+        return f"{either}: `proxyurls doctor {fill(None)}` tells which"
+    remedy = found[0].remedy
+    for scheme in ("https", "http"):
+        remedy = remedy.replace(f"{scheme}:NAME:PORT", fill(scheme))
+    return remedy if found[0].name in _PLAIN else f"{found[0].text}: {remedy}"
+
+
+def typed(
+    kind: str, name: str, namespace: str | None, port: int | str | None, scheme: str | None
+) -> str:
+    """How a target is typed for a command, its namespace included."""
+    shown = f"{name}.{namespace}" if kind == "service" else name
+    segment = join_segment(shown, "" if port is None else str(port), scheme or "")
+    if kind == "service":
+        return segment
+    return f"{kind}/{segment}" + (f" -n {namespace}" if kind == "pod" else "")
 
 
 def of_message(message: str) -> tuple[Cause, ...]:

@@ -10,6 +10,7 @@ import re
 import time
 from http import HTTPStatus
 
+from proxyurls import causes
 from proxyurls.errors import APIStatusError, ConnectionFailed
 
 CONNECT_SECONDS = 30.0  # as client-go's dialer
@@ -18,14 +19,12 @@ _NO_APISERVER = (
     "check --server or --context"
 )
 
-_CLOSED = (
-    "it closed the connection without an HTTP answer; an apiserver does so when the app behind "
-    "breaks off, and anything else there does not speak HTTP (is it https://…?)"
-)
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from proxyurls.causes import Cause
+    from proxyurls.target import Target
 
 
 def parse_status(body: bytes) -> dict[str, Any] | None:
@@ -121,13 +120,16 @@ def phrase(status: int) -> str:
         return str(status)
 
 
-def status_error(server: str, status: int, body: bytes) -> APIStatusError:
+def status_error(
+    server: str, status: int, body: bytes, *, target: Target | None = None
+) -> APIStatusError:
     """The error for an answer of the API itself that is no success.
 
     Args:
         server: the base URL that was asked.
         status: the answer's status.
         body: its body, a Status object or any text.
+        target: whom the API was to proxy to, for the command that finds the cause.
     """
     found = parse_status(body)
     if found is None and (status < 400 or body.lstrip()[:1] == b"<"):
@@ -141,47 +143,26 @@ def status_error(server: str, status: int, body: bytes) -> APIStatusError:
     head = f"the apiserver at {server} answered {phrase(status)}"
     if detail:
         head += f": {detail}"
+    possible = _causes(status, detail)
+    if possible:
+        head += f"; {causes.advice(possible, target)}"
     return APIStatusError(
-        head + _remedy(status, detail),
+        head,
         status=status,
         reason=str(found.get("reason") or ""),
         detail=detail,
         continue_token=str((found.get("metadata") or {}).get("continue") or ""),
+        causes=[one.name for one in possible],
     )
 
 
-# What the proxy of the apiserver says (tests/contract/ has each), and what helps.
-_PROXY_REMEDIES = {
-    "no endpoints available": (
-        "no ready pod is behind it, or its ports have names and one must be typed: NAME:PORT"
-    ),
-    "address not allowed": (
-        "the pod has no address yet, or one that is never proxied to (loopback, link-local)"
-    ),
-    "no service port": "`proxyurls services` lists its ports",
-    "does not look like a TLS handshake": "the app speaks http there: type http:NAME:PORT",
-    "malformed HTTP response": "the app seems to speak https: type https:NAME:PORT",
-    "connection reset by peer": "the app may speak https (type https:NAME:PORT), or no HTTP",
-    "trying to reach service: EOF": "the app may speak https (type https:NAME:PORT), or no HTTP",
-    "connection refused": "nothing listens on that port of the pod",
-}
-
-
-def _remedy(status: int, detail: str) -> str:
-    if detail.startswith('services "') and detail.endswith('" not found'):
-        return "; there is no such service, or no Endpoints object behind it"
-    if re.search(r'no endpoints available for service "[^"]*:[^":0-9][^":]*"', detail):
-        return (
-            "; no port has that name (`proxyurls services` lists them), or no ready pod is behind"
-        )
-    for part, remedy in _PROXY_REMEDIES.items():
-        if part in detail:
-            return f"; {remedy}"
-    if status == HTTPStatus.UNAUTHORIZED:
-        return "; it does not accept these credentials: see `proxyurls config`"
-    if status == HTTPStatus.FORBIDDEN:
-        return "; ask for that permission (RBAC), or choose another --context or --namespace"
-    return ""
+def _causes(status: int, detail: str) -> tuple[Cause, ...]:
+    found = causes.of_message(detail)
+    if not found and status == HTTPStatus.UNAUTHORIZED:
+        return (causes.CAUSES["credential-refused"],)
+    if not found and status == HTTPStatus.FORBIDDEN:
+        return (causes.CAUSES["not-allowed"],)
+    return found
 
 
 def connection_error(
@@ -205,45 +186,27 @@ def connection_error(
     kinds = " ".join(type(each).__name__ for each in chain)
     if connected:
         kinds = kinds.replace("TimeoutError", "ReadTimeout")
-    if "CERTIFICATE_VERIFY_FAILED" in text:
+    name = next(
+        (name for name, signs in _SIGNS if any(sign in kinds or sign in text for sign in signs)), ""
+    )
+    if "certificate verify failed: " in text:
         why = text.partition("certificate verify failed: ")[2].rpartition(" (_ssl")[0] or text
-        why = why.rstrip(".")
-        remedy = "check certificate-authority or --tls-server-name (see `proxyurls config`)"
-        return ConnectionFailed(f"the certificate of {server} is not trusted: {why}; {remedy}")
+        return ConnectionFailed(
+            f"the certificate of {server} is not trusted: {why.rstrip('.')}; "
+            f"{causes.CAUSES[name].remedy}",
+            causes=(name,),
+        )
     head = f"can't reach {server}"
-    hint = "check --server or --context"
     if proxy:
         from proxyurls.config.server import mask_password
 
         head += f" through the proxy {mask_password(proxy)}"
-        hint = "check proxy-url in the kubeconfig, or HTTPS_PROXY"
-    if "ProxyError" in kinds:
-        return ConnectionFailed(f"{head}: the proxy answered {text}; {hint}")
-    for signs, why in (
-        (("gaierror",), f"the host name is not known ({text}); {hint}"),
-        (
-            ("ConnectionRefused", "Connection refused"),
-            f"connection refused; is it running there? {hint.capitalize()}",
-        ),
-        (
-            ("ReadTimeout", "WriteTimeout"),
-            "connected, but no answer came within the time limit; raise --request-timeout",
-        ),
-        (
-            ("Timeout", "timed out"),
-            "no answer within the time limit; check the network, or raise --request-timeout",
-        ),
-        (
-            ("IncompleteRead", "incomplete", "complete message body", "invalid literal", "chunk"),
-            "its answer broke off",
-        ),
-        (("WRONG_VERSION_NUMBER",), "it does not speak TLS; is it http://…?"),
-        (
-            ("RemoteProtocolError", "RemoteDisconnected", "BadStatusLine", "ReadError"),
-            _CLOSED,
-        ),
-        (("DecodingError",), "its answer is not compressed as its Content-Encoding says"),
-    ):
-        if any(sign in kinds or sign in text for sign in signs):
-            return ConnectionFailed(f"{head}: {why}")
-    return ConnectionFailed(f"{head}: {text or kinds.split()[0]}")
+    if not name:
+        return ConnectionFailed(f"{head}: {text or kinds.split()[0]}")
+    cause = causes.CAUSES[name]
+    why, remedy = cause.text, cause.remedy
+    if name in ("unknown-host", "proxy-refused"):
+        why += f" ({text})"
+    if proxy and name in ("unknown-host", "refused"):  # it's the proxy that was not reached
+        remedy = causes.CAUSES["proxy-refused"].remedy
+    return ConnectionFailed(f"{head}: {why}; {remedy}", causes=(name,))

@@ -30,6 +30,7 @@ LEVELS = {
     "target": 1,
     "urls": 1,
     "config": 2,
+    "causes": 3,
     "status": 3,
     "client": 3,
     "oneshot": 3,

@@ -17,6 +17,7 @@ COMMANDS = {
     "fetch": "request a URL behind the apiserver with your credentials",
     "open": "open a service, pod or node in the browser, at a root of its own",
     "serve": "serve every service to the browser, with an index page",
+    "doctor": "find out why a service, pod or node can't be reached",
     "config": "show which cluster and credentials are used, and why",
     "demo": "run a fake cluster with small apps, to try all this without Kubernetes",
     "completion": "print the shell completion script",

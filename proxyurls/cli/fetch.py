@@ -13,6 +13,7 @@ from proxyurls.cli.console import say
 from proxyurls.cli.options import load, trace
 from proxyurls.cli.parser import UsageError, examples
 from proxyurls.cli.url import add_query, compare_servers, look_up, pair
+from proxyurls.errors import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,11 +101,12 @@ def run(args: argparse.Namespace) -> int:
         config = load(args)
         timeout = args.request_timeout or None
         cluster = stack.enter_context(Cluster(config, timeout=timeout, trace=trace(args)))
-        who, path = _locate(cluster, typed, args, method)
+        asked, path = _locate(cluster, typed, args, method)
         response = stack.enter_context(
             cluster.client.stream(method, path, headers=headers, body=body)
         )
-        answer = _Answer(response, cluster.client.limited(response.iter_raw()), who, config.server)
+        body_read = cluster.client.limited(response.iter_raw())
+        answer = _Answer(response, body_read, asked, config.server)
         return answer.receive(target, head=args.include)
 
 
@@ -130,15 +132,15 @@ def _typed(args: argparse.Namespace) -> TargetText | None:
 
 def _locate(
     cluster: Cluster, typed: TargetText | None, args: argparse.Namespace, method: str
-) -> tuple[str, str]:
-    """Which app will answer, in words ("" for the API itself), and the path to ask."""
+) -> tuple[Target | None, str]:
+    """Who will answer (None is the API itself), and the path to ask."""
     from proxyurls.suffix import alterations, received, with_query
 
     pairs = [pair(item) for item in args.query]
     if typed is None:
         query = with_query("", pairs)[1:]
         path = args.raw + (query.replace("?", "&", 1) if "?" in args.raw else query)
-        return _app_behind(path), path
+        return _target_of(path), path
     compare_servers(typed.server, cluster.config.base_url)
     suffix = typed.with_suffix(args.suffix)
     suffix = with_query(suffix, pairs) if pairs else suffix
@@ -146,22 +148,18 @@ def _locate(
     for change in alterations(suffix):
         if change.kind != "fragment":
             say("note", f"the app gets {received(suffix)!r}: {change.reason}")
-    return _name(target), target.path(suffix)
+    return target, target.path(suffix)
 
 
-def _name(target: Target) -> str:
-    return f"the app behind {target.kind} {target.name!r}"
-
-
-def _app_behind(path: str) -> str:
+def _target_of(path: str) -> Target | None:
     """Who answers a raw path that is a proxy path."""
     from proxyurls.errors import InvalidInput
     from proxyurls.urls import parse_url
 
     try:
-        return _name(parse_url(path).target)
+        return parse_url(path).target
     except InvalidInput:
-        return ""
+        return None
 
 
 def _resolve(cluster: Cluster, typed: TargetText, method: str, *, verbose: bool) -> Target:
@@ -216,7 +214,7 @@ def _headers(args: argparse.Namespace) -> list[tuple[str, str]]:
         if colon and not name:
             raise UsageError("-H has no name before the colon; type 'NAME: VALUE'")
         if not colon or not _TOKEN.fullmatch(name):
-            raise UsageError(f"-H {name!r} is no header; type 'NAME: VALUE'")
+            raise UsageError(f"-H {_first_word(name)!r} is no header; type 'NAME: VALUE'")
         if not _HEADER_VALUE.fullmatch(value):
             raise UsageError(f"the value of -H {name!r} is not plain ASCII text; encode it")
         if name.lower() in ("content-length", "transfer-encoding"):
@@ -233,6 +231,13 @@ def _headers(args: argparse.Namespace) -> list[tuple[str, str]]:
     if args.data is not None and "content-type" not in names:
         found.append(("Content-Type", "application/x-www-form-urlencoded"))  # as curl -d
     return found
+
+
+def _first_word(text: str) -> str:
+    """The beginning of what was to be a header's name: its value may follow without a colon."""
+    word = re.split(r"[^A-Za-z0-9-]", text)[0]
+    word = word if len(word) <= 20 else ""  # rather a token than a name
+    return word if word == text else f"{word}…"
 
 
 @contextmanager
@@ -286,13 +291,13 @@ class _Answer:
     """An answer and who gave it."""
 
     def __init__(
-        self, response: httpx.Response, body: Iterator[bytes], who: str, server: str
+        self, response: httpx.Response, body: Iterator[bytes], target: Target | None, server: str
     ) -> None:
         from proxyurls.cli.progress import Transfer
 
         self.response = response
         self.body = body
-        self.who = who
+        self.target = target
         self.server = server
         length = response.headers.get("Content-Length", "")
         bodiless = response.request.method == "HEAD" or response.status_code in (204, 304)
@@ -334,9 +339,10 @@ class _Answer:
 
     def _print_head(self) -> None:
         response = self.response
-        print(f"{response.http_version} {response.status_code} {response.reason_phrase}")
+        print(f"{response.http_version} {response.status_code} {one_line(response.reason_phrase)}")
         for name, value in response.headers.raw:
-            print(f"{name.decode('latin-1')}: {value.decode('latin-1')}")
+            # Not raw, as a body is: a header is for people, and 0x9b alone begins an escape.
+            print(one_line(f"{name.decode('latin-1')}: {value.decode(errors='backslashreplace')}"))
         print(flush=True)
 
     def _chunks(self) -> Iterator[bytes]:
@@ -362,17 +368,23 @@ class _Answer:
 
     def _print_body(self) -> bytes:
         """Print the body, and give back its beginning, by which a Status object is known."""
-        out = sys.stdout.buffer
         sys.stdout.flush()
         beginning = b""
+        screen = None
         if sys.stdout.isatty():
+            from proxyurls.cli.screen import Screen
+
+            screen = Screen(sys.stdout)
             self.transfer.quiet()
         for chunk in self._chunks():
-            out.write(chunk)
-            out.flush()
+            if screen:
+                screen.write(chunk)
+            else:
+                sys.stdout.buffer.write(chunk)
+                sys.stdout.buffer.flush()
             beginning = beginning + chunk if len(beginning) < _STATUS_LIMIT else beginning
-        if sys.stdout.isatty() and beginning and not chunk.endswith(b"\n"):
-            print(flush=True)
+        if screen:
+            screen.end()
         return beginning
 
     def _failure(self, beginning: bytes) -> str:
@@ -383,8 +395,10 @@ class _Answer:
         plain = self.response.headers.get("Content-Type", "") == "application/json"
         # A load balancer in front of an apiserver adds a Server header, and so do most apps.
         unsigned = "Server" not in self.response.headers
-        if not self.who or (plain and is_refusal(status, beginning, sure=not unsigned)):
-            return str(status_error(self.server, status, beginning))
+        target = self.target
+        if target is None or (plain and is_refusal(status, beginning, sure=not unsigned)):
+            return str(status_error(self.server, status, beginning, target=target))
+        who = f"the app behind {target.kind} {target.name!r}"
         if self.response.request.method == "HEAD" and unsigned:
-            return f"the apiserver or {self.who} answered {self._status()} to HEAD"
-        return f"{self.who} answered {self._status()}"
+            return f"the apiserver or {who} answered {self._status()} to HEAD"
+        return f"{who} answered {self._status()}"

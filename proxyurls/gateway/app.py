@@ -298,6 +298,7 @@ class Gateway:
             prefix + suffix,
             headers,
             mount,
+            target=target,
             refusal=refusal if person else None,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import threading
 from http import HTTPStatus
@@ -13,8 +14,9 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from proxyurls.errors import ConnectionFailed, CredentialError, InvalidConfig
+from proxyurls.config.server import mask_password
 from proxyurls.gateway.http1 import HEAD_LIMIT, READ_SIZE, Answer, Sender
-from proxyurls.status import connection_error, is_refusal, status_error
+from proxyurls.status import connection_error, is_refusal, phrase, status_error
 
 if TYPE_CHECKING:
     import ssl
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from proxyurls.config import Config
     from proxyurls.config.credentials import Credentials
     from proxyurls.errors import APIStatusError
+    from proxyurls.target import Target
 
     Pairs = Iterable[tuple[str, str]]
 
@@ -64,6 +67,7 @@ class Upstream:
         self.origin = "/".join(self._base.split("/", 3)[:3])
         self._credentials = credentials or config.credentials()
         self._impersonates = bool(config.impersonate)
+        self._proxy = _proxy_options(config.proxy_url)
         self._material: tuple[list[tuple[str, str]], ssl.SSLContext | None] | None = None
         self._failure: CredentialError | None = None
         self._looked = float("-inf")
@@ -174,7 +178,7 @@ class Upstream:
                 data=body,
                 allow_redirects=False,
                 ssl=context or True,
-                proxy=self._config.proxy_url,
+                **self._proxy,
             )
         except asyncio.CancelledError:
             if task not in self._hung:
@@ -193,6 +197,12 @@ class Upstream:
             raise ConnectionFailed(
                 f"{self.server} closed the connection without an answer; an apiserver does so "
                 "when it stops, or when the app behind breaks off"
+            ) from error
+        except aiohttp.ClientHttpProxyError as error:
+            proxy = mask_password(self._config.proxy_url or "")
+            raise ConnectionFailed(
+                f"can't reach {self.server} through the proxy {proxy}: the proxy answered "
+                f"{phrase(error.status)}; check proxy-url in the kubeconfig, or HTTPS_PROXY"
             ) from error
         except (aiohttp.ClientError, OSError) as error:
             raise connection_error(self.server, error, proxy=self._config.proxy_url) from error
@@ -240,12 +250,24 @@ class Upstream:
                 headers=CIMultiDict(given),
                 allow_redirects=False,
                 ssl=context or True,
-                proxy=self._config.proxy_url,
                 timeout=aiohttp.ClientTimeout(total=HANG_SECONDS / 2),
+                **self._proxy,
             ):
                 return False
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError):
             return True
+
+
+def _proxy_options(url: str | None) -> dict[str, Any]:
+    """What aiohttp is told of a proxy: its URL without the password, which errors would show."""
+    if url is None:
+        return {}
+    proxy = URL(url)
+    if proxy.user is None and proxy.password is None:
+        return {"proxy": proxy}
+    pair = f"{proxy.user or ''}:{proxy.password or ''}"
+    login = f"Basic {base64.b64encode(pair.encode()).decode()}"
+    return {"proxy": proxy.with_user(None), "proxy_headers": {"Proxy-Authorization": login}}
 
 
 def give_up(response: Response) -> None:
@@ -270,12 +292,15 @@ def _sendable(value: str) -> str:
         return raw.decode("latin-1")
 
 
-async def refused(response: Response, server: str) -> APIStatusError | None:
+async def refused(
+    response: Response, server: str, target: Target | None = None
+) -> APIStatusError | None:
     """What the apiserver itself said, if it was not the app that answered.
 
     Args:
         response: an answer, its body unread; it can be read afterwards.
         server: the apiserver's URL, for the message.
+        target: whom it was to proxy to, likewise.
 
     Raises:
         ConnectionFailed: the answer broke off.
@@ -291,7 +316,7 @@ async def refused(response: Response, server: str) -> APIStatusError | None:
         raise connection_error(server, error) from error
     if not is_refusal(response.status, body, sure=True):
         return None
-    return status_error(server, response.status, body)
+    return status_error(server, response.status, body, target=target)
 
 
 async def in_thread(function: Callable[[], T]) -> T:
@@ -301,21 +326,27 @@ async def in_thread(function: Callable[[], T]) -> T:
         function: what to run; what it raises is raised here.
     """
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
+    done: asyncio.Future[None] = loop.create_future()
+    # Not the future's result: asyncio's debug mode logs results, and these are credentials.
+    values: list[T] = []
 
-    def tell(act: Callable[[Any], None], value: object) -> None:
-        if not done.done():  # nobody waits any more
-            act(value)
+    def tell(error: BaseException | None) -> None:
+        if done.done():  # nobody waits any more
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
 
     def run() -> None:
+        failure: BaseException | None = None
         try:
-            value = function()
+            values.append(function())
         except BaseException as error:  # noqa: BLE001  (handed on)
-            outcome: tuple[Callable[[Any], None], object] = (done.set_exception, error)
-        else:
-            outcome = (done.set_result, value)
+            failure = error
         if not loop.is_closed():
-            loop.call_soon_threadsafe(tell, *outcome)
+            loop.call_soon_threadsafe(tell, failure)
 
     threading.Thread(target=run, name="proxyurls-credentials", daemon=True).start()
-    return await done
+    await done
+    return values[0]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from proxyurls.errors import APIStatusError
     from proxyurls.gateway.connect import Response, Upstream
     from proxyurls.gateway.unprefix import Mount
+    from proxyurls.target import Target
 
     Pairs = Iterable[tuple[str, str]]
     Refusal = Callable[[APIStatusError, int], web.StreamResponse]
@@ -43,6 +44,7 @@ async def exchange(
     headers: Pairs,
     mount: Mount | None,
     *,
+    target: Target | None = None,
     refusal: Refusal | None = None,
 ) -> web.StreamResponse:
     """Send a request on, and its answer back.
@@ -53,6 +55,7 @@ async def exchange(
         path: an absolute, encoded path with its query.
         headers: what to send beside the credentials.
         mount: where the app stands; None for the API itself, whose answers are left alone.
+        target: the app, for the words of a refusal.
         refusal: makes the answer where it was the apiserver that refused; None to pass that on.
 
     Raises:
@@ -64,7 +67,7 @@ async def exchange(
         body = await _body(request, stalled)
         response = await upstream.send(request.method, path, headers, body)
         try:
-            error = None if refusal is None else await refused(response, upstream.server)
+            error = None if refusal is None else await refused(response, upstream.server, target)
             if refusal is not None and error is not None:
                 return refusal(error, response.status)
             return await answer(request, response, mount)

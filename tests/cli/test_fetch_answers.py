@@ -102,17 +102,19 @@ def test_app_is_named(fetch: Fetch, target: str, who: str) -> None:
         (
             "gone.desk:80",
             '404 Not Found: services "gone" not found',
-            "there is no such service, or no Endpoints object behind it",
+            "there is no such service, or nothing says which addresses are behind the service: "
+            "`proxyurls doctor gone.desk:80` tells which",
         ),
         (
             "bare.desk",
             '404 Not Found: services "bare" not found',
-            "there is no such service, or no Endpoints object behind it",
+            "`proxyurls doctor bare.desk:80` tells which",
         ),
         (
             "idle.desk",
             '503 Service Unavailable: no endpoints available for service "idle"',
-            "no ready pod is behind it, or its ports have names and one must be typed: NAME:PORT",
+            "no ready pod is behind it, or its ports have names, so one must be typed: "
+            "`proxyurls doctor idle.desk:80` tells which",
         ),
         (
             "web.desk:81",
@@ -122,21 +124,25 @@ def test_app_is_named(fetch: Fetch, target: str, who: str) -> None:
         (
             "https:web.desk:",
             "500 Internal Server Error: error trying to reach service: tls: first record ",
-            "the app speaks http there: type http:NAME:PORT",
+            "the app speaks http there: type http:web.desk:",
         ),
         (
             "http:secure.desk:",
             "500 Internal Server Error: error trying to reach service: ",
-            "type https:NAME:PORT",
+            "`proxyurls doctor http:secure.desk:` tells which",
         ),
         (
             "dead.desk",
             "500 Internal Server Error: error trying to reach service: dial tcp ",
             "nothing listens on that port of the pod",
         ),
-        ("pod/gone", '404 Not Found: pods "gone" not found', ""),
-        ("pod/homeless", "400 Bad Request: address not allowed", ""),
-        ("node/gone", '404 Not Found: nodes "gone" not found', ""),
+        ("pod/gone", '404 Not Found: pods "gone" not found', "`kubectl get pods` lists them"),
+        (
+            "pod/homeless",
+            "400 Bad Request: address not allowed",
+            "the pod has no address yet, or one that is never proxied to (loopback, link-local)",
+        ),
+        ("node/gone", '404 Not Found: nodes "gone" not found', "`kubectl get nodes` lists them"),
     ],
 )
 def test_apiserver_refuses(fetch: Fetch, shop: Shop, target: str, answer: str, remedy: str) -> None:

@@ -1,0 +1,135 @@
+"""``doctor``: why a target can't be reached, step by step."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+
+from proxyurls.cli.console import json_text, wants_colour
+from proxyurls.cli.options import add_output, load, trace
+from proxyurls.cli.parser import examples
+from proxyurls.cli.url import SUFFIX_HELP, TARGET_HELP, add_query, pair
+from proxyurls.errors import one_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+
+    from proxyurls.cli.parser import Parser
+    from proxyurls.doctor import Step
+
+_MARKS = {"ok": "✓", "failed": "✗", "skipped": "–"}
+_ASCII_MARKS = {"ok": "ok", "failed": "FAILED", "skipped": "-"}
+_COLOURS = {"ok": "32", "failed": "31;1", "skipped": "2"}
+_SECONDS = 10.0  # for one request, unless --request-timeout says so
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add what `run` reads."""
+    parser.description = (
+        "Find out why TARGET can't be reached, or does not work: configuration, connection,\n"
+        "authentication, authorization, the object, its port, its protocol, its endpoints, the\n"
+        "scheme, and what it answers. It stops at the first cause, and says what to type. It\n"
+        "changes nothing: it sends GET, and asks the apiserver what you may. Exit code: 0 all is\n"
+        "well, 1 a cause was found, 2 wrong usage."
+    )
+    parser.epilog = examples(
+        "%(prog)s grafana.monitoring",
+        "%(prog)s https:web.shop:443 /login --probe",
+        "%(prog)s pod/web-0:8080 -n shop -o json | jq -r .cause.name",
+    )
+    parser.add_argument("target", metavar="TARGET", help=TARGET_HELP)
+    parser.add_argument("suffix", metavar="SUFFIX", nargs="?", help=SUFFIX_HELP)
+    add_query(parser)
+    parser.add_argument(
+        "--probe",
+        action="store_true",
+        help="where the scheme may be wrong, ask the app for / in the other one too",
+    )
+    add_output(parser, "text", "json")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the steps, the cause and its remedy; 1 if there is a cause."""
+    from proxyurls.cli.target_text import parse_target
+    from proxyurls.cli.url import compare_servers
+    from proxyurls.doctor import Case, examine
+    from proxyurls.suffix import clean, with_query
+
+    typed = parse_target(args.target, namespace=args.namespace, resolves=True)
+    suffix = typed.with_suffix(args.suffix)
+    pairs = [pair(item) for item in args.query]
+    suffix = with_query(suffix, pairs) if pairs else clean(suffix)
+    case = Case(
+        lambda: load(args),
+        typed.kind,
+        typed.name,
+        namespace=typed.namespace,
+        port=typed.port,
+        scheme=typed.scheme,
+        suffix=suffix,
+        probe=args.probe,
+        timeout=args.request_timeout or _SECONDS,
+        trace=trace(args),
+    )
+    with closing(case):
+        steps = examine(case)
+        if args.output == "json":
+            return _print_json(args.target, steps)
+        last = None
+        for last in steps:
+            _print_step(last)
+        if typed.server and "config" in vars(case):
+            compare_servers(typed.server, case.config.base_url)
+    return _print_end(last)
+
+
+def _print_step(step: Step) -> None:
+    out = sys.stdout
+    mark = _marks()[step.result]
+    if wants_colour(out):
+        mark = f"\x1b[{_COLOURS[step.result]}m{mark}\x1b[0m"
+    width = max(map(len, _marks().values()))
+    padding = " " * (width - len(_marks()[step.result]))
+    print(f"{mark}{padding} {step.name:15} {one_line(step.text)}", flush=True)
+
+
+def _marks() -> dict[str, str]:
+    """The signs for a step's result, in letters where the terminal or file has none."""
+    try:
+        "".join(_MARKS.values()).encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return _ASCII_MARKS
+    return _MARKS
+
+
+def _print_end(last: Step | None) -> int:
+    if last is None or last.cause is None:
+        print("\nhealthy: nothing stands in the way")
+        return 0
+    print(f"\ncause:  {one_line(last.text)} ({last.cause})")
+    lines = (last.remedy or "").splitlines()
+    if len(lines) == 1:
+        print(f"remedy: {one_line(lines[0])}")
+        return 1
+    print("remedy:")
+    for line in lines:  # unindented, so that a manifest can be piped to kubectl
+        print(one_line(line))
+    return 1
+
+
+def _print_json(target: str, steps: Iterable[Step]) -> int:
+    done = list(steps)
+    last = done[-1]
+    cause = None
+    if last.cause is not None:
+        cause = {"name": last.cause, "text": last.text, "remedy": last.remedy}
+    shown = {
+        "target": target,
+        "healthy": cause is None,
+        "steps": [{"name": s.name, "result": s.result, "text": s.text} for s in done],
+        "cause": cause,
+    }
+    print(json_text(shown))
+    return int(cause is not None)

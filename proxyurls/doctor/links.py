@@ -1,0 +1,95 @@
+"""Where links lead: into the target, to another service, out of the cluster. Pure."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from urllib.parse import urljoin, urlsplit
+
+from proxyurls.errors import InvalidInput
+from proxyurls.record import Record
+from proxyurls.urls import from_cluster_url
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from proxyurls.target import Target
+
+_LINKS = ("href", "src", "action")
+
+
+class Place(Record):
+    """Where a link leads.
+
+    Attributes:
+        kind: "target" (its own proxy path), "apiserver" (elsewhere on the server), "service"
+            (a host that is known in the cluster alone) or "outside".
+        url: the absolute URL.
+        path: for "target", the path on the server, without the server's own.
+        target: for "service", whom it means.
+        suffix: for "service", the rest of it.
+    """
+
+    kind: str
+    url: str
+    path: str = ""
+    target: Target | None = None
+    suffix: str = ""
+
+
+def leads_to(link: str, *, server: str, path: str, root: str) -> Place:
+    """Where a link on a page leads.
+
+    Args:
+        link: a URL, absolute or not.
+        server: the apiserver's base URL.
+        path: the path of the page, below the server's own.
+        root: the path of the target, below the server's own, up to ``/proxy/``.
+    """
+    server = server.rstrip("/")
+    own = urlsplit(server)
+    url = urljoin(server + path, link)
+    parts = urlsplit(url)
+    if (parts.scheme, parts.netloc.lower()) == (own.scheme, own.netloc.lower()):
+        rest = url[len(f"{parts.scheme}://{parts.netloc}") :].partition("#")[0]
+        # The apiserver does not know of a path that a proxy in front of it takes off.
+        for lead in dict.fromkeys((own.path, "")):
+            if rest.startswith(lead + root):
+                return Place("target", url, rest[len(lead) :])
+        return Place("apiserver", url)
+    found = in_cluster(url)
+    if found is not None:
+        return Place("service", url, "", *found)
+    return Place("outside", url)
+
+
+def in_cluster(url: str) -> tuple[Target, str] | None:
+    """The service and suffix that a URL means, if only the cluster's DNS knows its host."""
+    host = re.match(r"https?://([^/?#:@\[\]]+)", url)
+    labels = host[1].rstrip(".").split(".") if host else []
+    bare = len(labels) == 1 and labels[0] != "localhost" and not labels[0].isdigit()
+    if not bare and labels[2:3] != ["svc"]:
+        return None
+    try:
+        return from_cluster_url(url)
+    except InvalidInput:
+        return None
+
+
+def in_page(body: bytes) -> list[str]:
+    """The absolute URLs that the attributes of a page's tags hold, in order."""
+    found = _Links()
+    found.feed(body.decode(errors="replace"))
+    return found.links
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Take a tag's links."""
+        del tag
+        for name, value in attrs:
+            if name in _LINKS and value and re.match(r"https?://", value):
+                self.links.append(value)
