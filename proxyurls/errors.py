@@ -30,6 +30,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
 
 def shown(text: object, limit: int = 120) -> str:
@@ -38,8 +39,25 @@ def shown(text: object, limit: int = 120) -> str:
     return repr(text) if len(text) <= limit else f"{text[:limit]!r}…"
 
 
+def one_line(text: str) -> str:
+    r"""The text with line breaks, control characters, bidi marks and half characters escaped.
+
+    >>> one_line("a\nb")
+    'a\\nb'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
 class ProxyURLsError(Exception):
     """The root of the tree. Never raised itself."""
+
+    def __str__(self) -> str:
+        """The message. It may quote a cluster or a kubeconfig, so it is one printable line."""
+        return one_line(super().__str__())
 
 
 class InvalidInput(ProxyURLsError, ValueError):
@@ -100,7 +118,24 @@ class CredentialError(ConfigError):
 
 
 class ClusterError(ProxyURLsError):
-    """Talking to the apiserver failed. Never raised itself."""
+    """Talking to the apiserver failed. Never raised itself.
+
+    Attributes:
+        causes: names in `proxyurls.causes` of what may be the cause, the likeliest first.
+    """
+
+    def __init__(self, message: str, *, causes: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.causes = tuple(causes)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_cluster, (type(self), str(self), self.causes))
+
+
+def _rebuild_cluster(
+    kind: type[ClusterError], message: str, causes: tuple[str, ...]
+) -> ClusterError:
+    return kind(message, causes=causes)
 
 
 class ConnectionFailed(ClusterError):
@@ -111,6 +146,7 @@ class APIStatusError(ClusterError):
     """The apiserver itself answered with a status of 400 or more.
 
     Attributes:
+        causes: as for `ClusterError`.
         status: the HTTP status code.
         reason: the machine-readable reason of its Status object (``Forbidden``), or "".
         detail: its message, word for word.
@@ -125,24 +161,27 @@ class APIStatusError(ClusterError):
         reason: str = "",
         detail: str = "",
         continue_token: str = "",
+        causes: Sequence[str] = (),
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, causes=causes)
         self.status = status
         self.reason = reason
         self.detail = detail
         self.continue_token = continue_token
 
     def __reduce__(self) -> tuple[object, ...]:
-        fields = (self.status, self.reason, self.detail, self.continue_token)
-        return (_rebuild_status, (str(self), *fields))
+        fields = {
+            "status": self.status,
+            "reason": self.reason,
+            "detail": self.detail,
+            "continue_token": self.continue_token,
+            "causes": self.causes,
+        }
+        return (_rebuild_status, (str(self), fields))
 
 
-def _rebuild_status(
-    message: str, status: int, reason: str, detail: str, continue_token: str
-) -> APIStatusError:
-    return APIStatusError(
-        message, status=status, reason=reason, detail=detail, continue_token=continue_token
-    )
+def _rebuild_status(message: str, fields: dict[str, Any]) -> APIStatusError:
+    return APIStatusError(message, **fields)
 
 
 class ListenError(ProxyURLsError):

@@ -165,6 +165,29 @@ def _causes(status: int, detail: str) -> tuple[Cause, ...]:
     return found
 
 
+# What the errors of HTTP libraries say or are called, and their cause. The first one counts.
+_SIGNS = (
+    ("certificate-expired", ("certificate has expired",)),
+    ("certificate-not-yet-valid", ("certificate is not yet valid",)),
+    ("wrong-certificate-name", ("Hostname mismatch", "IP address mismatch")),
+    ("unknown-authority", ("certificate verify failed: ",)),
+    ("proxy-refused", ("ProxyError",)),
+    ("unknown-host", ("gaierror",)),
+    ("refused", ("ConnectionRefused", "Connection refused")),
+    ("no-answer", ("ReadTimeout", "WriteTimeout")),
+    ("no-connection", ("Timeout", "timed out")),
+    (
+        "broken-off",
+        ("IncompleteRead", "incomplete", "complete message body", "invalid literal", "chunk"),
+    ),
+    ("not-tls", ("WRONG_VERSION_NUMBER",)),
+    ("closed", ("RemoteProtocolError", "RemoteDisconnected", "BadStatusLine", "ReadError")),
+    ("wrong-compression", ("DecodingError",)),
+    ("credential-refused", ("CERTIFICATE_REQUIRED", "ALERT_UNKNOWN_CA", "ALERT_BAD_CERTIFICATE")),
+    ("tls-refused", ("_ALERT_", "UNRECOGNIZED_NAME")),
+)
+
+
 def connection_error(
     server: str, error: BaseException, *, proxy: str | None = None, connected: bool = False
 ) -> ConnectionFailed:
@@ -203,9 +226,8 @@ def connection_error(
         head += f" through the proxy {mask_password(proxy)}"
     if not name:
         return ConnectionFailed(f"{head}: {text or kinds.split()[0]}")
-    cause = causes.CAUSES[name]
-    why, remedy = cause.text, cause.remedy
-    if name in ("unknown-host", "proxy-refused"):
+    why, remedy = causes.CAUSES[name].text, causes.CAUSES[name].remedy
+    if name in ("unknown-host", "proxy-refused", "credential-refused", "tls-refused"):
         why += f" ({text})"
     if proxy and name in ("unknown-host", "refused"):  # it's the proxy that was not reached
         remedy = causes.CAUSES["proxy-refused"].remedy

@@ -59,8 +59,9 @@ class TestConnection:
             assert server.requests == []
         assert str(error) == (
             f"the certificate of {server.url} is not trusted: unable to get local issuer "
-            "certificate; check certificate-authority or --tls-server-name (see `proxyurls config`)"
+            "certificate; check certificate-authority (see `proxyurls config`)"
         )
+        assert error.causes == ("unknown-authority",)
 
     def test_another_name(self, configure: Configure, authority: Authority) -> None:
         with Loopback(lambda _: Answer(), tls=authority.server("other.test")) as server:

@@ -1,0 +1,234 @@
+"""Why no TLS connection comes about, or the certificate is not trusted.
+
+What is looked at then is looked at without trust: nothing secret is sent.
+"""
+
+from __future__ import annotations
+
+import http.client
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+
+from proxyurls.config.server import is_loopback
+from proxyurls.config.tls import make_context
+from proxyurls.doctor.case import Found
+from proxyurls.doctor.certificate import Certificate, read, read_pem
+from proxyurls.doctor.wire import ask
+from proxyurls.errors import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+
+    from proxyurls.config import Config
+    from proxyurls.doctor.way import Way
+
+_DRIFT = timedelta(minutes=5)  # less is usual, and hurts nobody
+_NAMES_SHOWN = 6
+_GET_CA = (
+    "kubectl config view --minify --raw --flatten "
+    "-o 'jsonpath={.clusters[0].cluster.certificate-authority-data}' | base64 -d > ca.crt"
+)
+
+
+def moment(time: datetime) -> str:
+    """A time, for people."""
+    return time.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def check_clock(server: str, headers: Mapping[str, str]) -> None:
+    """Compare an answer's Date with our own clock.
+
+    Args:
+        server: who answered.
+        headers: its headers.
+
+    Raises:
+        Found: "wrong-clock".
+    """
+    theirs = server_time(headers)
+    if theirs is not None and abs(theirs - _now()) > _DRIFT:
+        raise _wrong_clock(server, theirs)
+
+
+def server_time(headers: Mapping[str, str]) -> datetime | None:
+    """The Date of an answer, or None where it has none that can be read."""
+    try:
+        found = parsedate_to_datetime(headers.get("Date") or "")
+    except (TypeError, ValueError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def untrusted(
+    config: Config, way: Way, path: str, seconds: float, error: ssl.SSLCertVerificationError
+) -> Found:
+    """What is wrong with a certificate.
+
+    Args:
+        config: what it was checked against.
+        way: how to get to the server.
+        path: what to ask the server for, to learn its time.
+        seconds: how long each step may take.
+        error: what the check said.
+    """
+    certificate, theirs = _look(config, way, path, seconds)
+    why = error.verify_message
+    if "has expired" in why or "not yet valid" in why:
+        return _not_now(config, certificate, theirs, expired="has expired" in why)
+    if "mismatch" in why:
+        return _wrong_name(config, way, certificate)
+    return _unknown_authority(config, way, certificate)
+
+
+def failed(config: Config, way: Way, path: str, seconds: float, error: OSError) -> Found:
+    """Why the handshake failed before there was a certificate.
+
+    Args:
+        config: where to.
+        way: how to get there.
+        path: what to ask for by http.
+        seconds: how long each step may take.
+        error: what TLS said.
+    """
+    server = config.server
+    if isinstance(error, TimeoutError):
+        return Found(
+            "no-answer",
+            f"{server} is connected ({way.address}), but did not finish the TLS handshake within "
+            f"{seconds:g} seconds",
+        )
+    reason = str(getattr(error, "reason", None) or error.strerror or error)
+    try:
+        with way.open() as plain:
+            said = ask(plain, "GET", path, way.headers(), seconds)
+    except (OSError, http.client.HTTPException):
+        return Found("tls-refused", f"no TLS connection to {server} comes about ({reason})")
+    # Go's answer to a request without TLS; then the handshake failed for another reason.
+    if b"HTTP request to an HTTPS server" in said.body:
+        return Found("tls-refused", f"no TLS connection to {server} comes about ({reason})")
+    url = "http://" + config.base_url.partition("://")[2]
+    remedy = f"give --server {url}"
+    if not is_loopback(way.host):
+        remedy = "use its https port: credentials are not sent over plain http"
+    return Found("not-tls", f"{server} speaks http, and not https", remedy)
+
+
+def _look(
+    config: Config, way: Way, path: str, seconds: float
+) -> tuple[Certificate | None, datetime | None]:
+    """The server's certificate and time, as far as they can be had."""
+    tls = config.tls.replaced(insecure=True, ca_file="", ca_data=None)
+    context = make_context(tls, None)
+    certificate = theirs = None
+    try:
+        with (
+            way.open() as plain,
+            context.wrap_socket(plain, server_hostname=way.host.encode()) as secured,
+        ):
+            der = secured.getpeercert(binary_form=True)
+            certificate = read(der) if der else None
+            said = ask(secured, "GET", path, way.headers(), seconds)
+            theirs = server_time(said.headers)
+    except (OSError, http.client.HTTPException, ValueError):
+        # What is known by then is said; the check's own words are there in any case.
+        return certificate, None
+    return certificate, theirs
+
+
+def _not_now(
+    config: Config, certificate: Certificate | None, theirs: datetime | None, *, expired: bool
+) -> Found:
+    now = _now()
+    cause = "certificate-expired" if expired else "certificate-not-yet-valid"
+    if certificate is None:
+        return Found(cause)
+    if (
+        theirs is not None
+        and abs(theirs - now) > _DRIFT
+        and certificate.not_before <= theirs <= certificate.not_after
+    ):
+        return _wrong_clock(config.server, theirs)
+    whose = f"the certificate of {config.server}"
+    if certificate.not_before <= now <= certificate.not_after:
+        whose = f"the CA certificate {shown(certificate.issuer)} behind that of {config.server}"
+        return Found(cause, f"{whose} is not valid now ({moment(now)})")
+    when = (
+        f"expired on {moment(certificate.not_after)}"
+        if expired
+        else f"is not valid before {moment(certificate.not_before)}"
+    )
+    return Found(cause, f"{whose} {when}, and it is {moment(now)}")
+
+
+def _wrong_name(config: Config, way: Way, certificate: Certificate | None) -> Found:
+    asked = config.tls.server_name or way.host
+    if config.tls.server_name:
+        asked += " (tls-server-name)"
+    names = certificate.names if certificate else ()
+    if not names:
+        return Found(
+            "wrong-certificate-name",
+            f"the certificate of {config.server} is for no name at all, and not for {asked}",
+            "have it issued anew with a subjectAltName: a common name does not count",
+        )
+    listed = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
+    usable = [name for name in names if "*" not in name]
+    remedy = None
+    if usable:
+        remedy = f"if it is the right server, give --tls-server-name {usable[0]}"
+    return Found(
+        "wrong-certificate-name",
+        f"the certificate of {config.server} is for {listed}, and not for {asked}",
+        remedy,
+    )
+
+
+def _unknown_authority(config: Config, way: Way, certificate: Certificate | None) -> Found:
+    issuer = shown(certificate.issuer) if certificate else "an unknown CA"
+    by = f"signed by {issuer}"
+    if certificate and certificate.issuer == certificate.subject:
+        by = f"self-signed ({issuer})"
+    own = _own_ca(config)
+    remedy = (
+        "let the kubeconfig's owner make a file of the cluster's CA "
+        f"({_GET_CA}), and give --certificate-authority ca.crt"
+    )
+    if own is None:
+        against = "which this machine does not trust, and no certificate-authority is set"
+    else:
+        against = f"and certificate-authority is {shown(own)}"
+        source = config.sources.get("tls")
+        against += f" ({source})" if source else ""
+        remedy += (
+            f"; if something in between looks into TLS under that name, have it leave {way.host} "
+            "alone"
+        )
+    return Found(
+        "unknown-authority", f"the certificate of {config.server} is {by}, {against}", remedy
+    )
+
+
+def _own_ca(config: Config) -> str | None:
+    """The name of the CA that is trusted; None where the system's are."""
+    if not (config.tls.ca_data or config.tls.ca_file):
+        return None
+    data = config.tls.ca_data
+    if not data:
+        with open(config.tls.ca_file, "rb") as file:  # noqa: PTH123
+            data = file.read()
+    found = read_pem(data)
+    return found.subject if found else ""
+
+
+def _wrong_clock(server: str, theirs: datetime) -> Found:
+    return Found(
+        "wrong-clock",
+        f"it is {moment(_now())} by the clock of this machine, and {moment(theirs)} by that of "
+        f"{server}",
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

@@ -1,0 +1,194 @@
+"""The way to the apiserver: name lookup, TCP, and the proxy in between where there is one."""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import socket
+import threading
+from urllib.parse import unquote, urlsplit
+
+from proxyurls.causes import CAUSES
+from proxyurls.config.server import mask_password, split_host
+from proxyurls.doctor.case import Found
+from proxyurls.doctor.wire import ask
+from proxyurls.errors import shown
+from proxyurls.status import phrase
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from proxyurls.config import Config
+
+_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+_NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL)
+
+
+class Way:
+    """How this machine gets to the server of a configuration. Nothing is done before `open`.
+
+    Args:
+        config: where to.
+        seconds: how long a lookup, and the try to connect to one address, may take.
+
+    Attributes:
+        authority: HOST:PORT of the server.
+        host: the host alone, without brackets.
+        secure: whether it is asked by https.
+        tunnelled: whether a proxy in between is one that `open` can speak to: the others take TLS
+            or SOCKS.
+        address: which one answered, for people; set by `open`.
+        silent: what is to be said of those that did not.
+    """
+
+    def __init__(self, config: Config, seconds: float) -> None:
+        scheme, host, port = split_host(config.base_url)
+        self._config = config
+        self._seconds = seconds
+        self._port = int(port)
+        self.secure = scheme == "https"
+        self.host = host.replace("%25", "%")  # the zone of a link-local address
+        self.authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.address = ""
+        self.silent = ""
+        self._proxy = urlsplit(config.proxy_url) if config.proxy_url else None
+        self.tunnelled = self._proxy is None or self._proxy.scheme.lower() == "http"
+        self._who = f"the proxy {mask_password(config.proxy_url or '')}"
+        self._source = config.sources.get("proxy_url", "")
+
+    def open(self) -> socket.socket:
+        """A connection that leads to the server, or to the proxy where that takes TLS or SOCKS.
+
+        Raises:
+            Found: "unknown-host", "refused", "no-connection" or "proxy-refused".
+        """
+        if self._proxy is None:
+            return self._dial(self.host, self._port)
+        port = self._proxy.port or _PORTS[self._proxy.scheme.lower()]
+        connection = self._dial(self._proxy.hostname or "", port)
+        if self.tunnelled and self.secure:
+            try:
+                self._tunnel(connection)
+            except BaseException:
+                connection.close()
+                raise
+        return connection
+
+    def target(self, path: str) -> str:
+        """What to ask for on that connection: a proxy that makes no tunnel wants the whole URL.
+
+        Args:
+            path: the absolute path, the server's own one included.
+        """
+        return path if self._proxy is None or self.secure else f"http://{self.authority}{path}"
+
+    def headers(self) -> dict[str, str]:
+        """What goes along with it: no credential but the proxy's own."""
+        own = {} if self._proxy is None or self.secure else self._proxy_authorization()
+        return {"Host": self.authority, "User-Agent": "proxyurls", **own}
+
+    def _dial(self, host: str, port: int) -> socket.socket:
+        addresses = self._look_up(host, port)
+        failures: list[tuple[str, OSError]] = []
+        for family, address in addresses:
+            shown_address = (
+                f"[{address[0]}]:{port}" if ":" in address[0] else f"{address[0]}:{port}"
+            )
+            connection = socket.socket(family, socket.SOCK_STREAM)
+            connection.settimeout(self._seconds)
+            try:
+                connection.connect(address)
+            except OSError as error:
+                connection.close()
+                failures.append((shown_address, error))
+            else:
+                self.address = shown_address
+                self.silent = "; ".join(self._why(*failure) for failure in failures)
+                return connection
+        raise self._unreached(failures)
+
+    def _look_up(self, host: str, port: int) -> list[tuple[int, tuple[str, int]]]:
+        """The addresses of a host. In a thread, since nothing limits how long the system takes."""
+        answers: list[object] = []
+
+        def look_up() -> None:
+            try:  # as bytes: as text, the rules of internationalised names would come first
+                answers.append(socket.getaddrinfo(host.encode(), port, type=socket.SOCK_STREAM))
+            except OSError as error:
+                answers.append(error)
+
+        thread = threading.Thread(target=look_up, daemon=True)
+        thread.start()
+        thread.join(self._seconds)
+        if not answers:
+            raise self._unknown(host, f"no answer within {self._seconds:g} seconds")
+        if isinstance(answers[0], OSError):
+            raise self._unknown(host, answers[0].strerror or str(answers[0])) from answers[0]
+        found = [(row[0], row[4]) for row in answers[0]]  # type: ignore[attr-defined]
+        return list(dict.fromkeys(found))
+
+    def _unknown(self, host: str, why: str) -> Found:
+        text = f"the host name {shown(host)} is not known here ({why})"
+        if self._proxy is None:
+            return Found("unknown-host", f"{text}: it is that of the server {self._config.server}")
+        return Found("unknown-host", f"{text}: it is that of {self._who}", self._around())
+
+    def _unreached(self, failures: list[tuple[str, OSError]]) -> Found:
+        refused = any(isinstance(error, ConnectionRefusedError) for _, error in failures)
+        cause = "refused" if refused else "no-connection"
+        who = self._config.server if self._proxy is None else self._who
+        why = "; ".join(self._why(*failure) for failure in failures)
+        remedy = None if self._proxy is None else self._around()
+        return Found(cause, f"can't connect to {who}: {why}", remedy)
+
+    def _why(self, address: str, error: OSError) -> str:
+        if isinstance(error, ConnectionRefusedError):
+            return f"{address} refused the connection"
+        if isinstance(error, TimeoutError):
+            return f"{address} did not answer within {self._seconds:g} seconds"
+        if error.errno in _NO_ROUTE:
+            return f"there is no route to {address}"
+        return f"{address}: {error.strerror or error}"
+
+    def _tunnel(self, connection: socket.socket) -> None:
+        headers = {"Host": self.authority, **self._proxy_authorization()}
+        try:
+            said = ask(connection, "CONNECT", self.authority, headers, self._seconds)
+        except (OSError, http.client.HTTPException) as error:
+            raise Found(
+                "proxy-refused",
+                f"{self._who} gave no proper answer to CONNECT {self.authority} "
+                f"({shown(str(error) or type(error).__name__)})",
+                self._around(),
+            ) from error
+        if said.status == http.client.OK:
+            return
+        remedy = self._around()
+        if said.status == http.client.PROXY_AUTHENTICATION_REQUIRED:
+            url = (
+                "http://USER:PASSWORD@" + (self._proxy.netloc if self._proxy else "").split("@")[-1]
+            )
+            remedy = f"write user name and password into its URL ({url}), or {remedy}"
+        raise Found(
+            "proxy-refused",
+            f"{self._who} answered {phrase(said.status)} to CONNECT {self.authority}",
+            remedy,
+        )
+
+    def _around(self) -> str:
+        """How to change the proxy, or to go without."""
+        if self._source.startswith("$"):
+            return f"mend {self._source}, or go around the proxy: export NO_PROXY={self.host}"
+        if self._config.cluster:
+            return (
+                f"mend proxy-url in {self._source}, or go without: "
+                f"kubectl config unset clusters.{self._config.cluster}.proxy-url"
+            )
+        return CAUSES["proxy-refused"].remedy
+
+    def _proxy_authorization(self) -> dict[str, str]:
+        if self._proxy is None or self._proxy.username is None:
+            return {}
+        import base64
+
+        pair = f"{unquote(self._proxy.username)}:{unquote(self._proxy.password or '')}"
+        return {"Proxy-Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
