@@ -117,11 +117,15 @@ _TABLE = (
     ),
     # authentication and authorization
     ("no-credential", "there is no credential", "choose a --context or --user that has one"),
-    ("credential-failed", "there is no usable credential", "see `proxyurls config`"),
+    (
+        "credential-failed",
+        "there is no usable credential",
+        "mend the kubeconfig's user (`proxyurls config` says where), or choose another --user",
+    ),
     (
         "credential-refused",
         "it does not accept these credentials",
-        "see `proxyurls config`",
+        "log in again, or choose another --context or --user (see `proxyurls config`)",
     ),
     ("credential-expired", "the credential has expired", "log in again"),
     (
@@ -157,6 +161,11 @@ _TABLE = (
         "selector-mismatch",
         "no pod has the labels that the service selects",
         "mend the selector or the pods' labels",
+    ),
+    (
+        "scaled-to-zero",
+        "the workload behind it is to have no pods",
+        "`kubectl scale --replicas=1` its deployment or statefulset",
     ),
     (
         "pods-not-ready",
@@ -206,11 +215,6 @@ _TABLE = (
         "use `kubectl port-forward`",
     ),
     ("altered-suffix", "the app gets another path than was asked for", "see `proxyurls parse`"),
-    (
-        "leaves-target",
-        "the app leads out of its own path, to the apiserver itself",
-        "`proxyurls open` gives it a root of its own",
-    ),
     ("app-broke-off", "the app broke off its answer", "look at its log"),
     ("apiserver-failed", "the apiserver could not pass the request on", "look at its message"),
     ("app-answered", "the app itself answered so", "look at its log"),

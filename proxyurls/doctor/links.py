@@ -21,19 +21,14 @@ class Place(Record):
     """Where a link leads.
 
     Attributes:
-        kind: "target" (its own proxy path), "apiserver" (elsewhere on the server), "service"
-            (a host that is known in the cluster alone) or "outside".
         url: the absolute URL.
-        path: for "target", the path on the server, without the server's own.
-        target: for "service", whom it means.
-        suffix: for "service", the rest of it.
+        path: the path on the server, without the server's own; "" if that is not the target's.
+        service: a service and the suffix, where only the cluster's DNS knows the URL's host.
     """
 
-    kind: str
     url: str
     path: str = ""
-    target: Target | None = None
-    suffix: str = ""
+    service: tuple[Target, str] | None = None
 
 
 def leads_to(link: str, *, server: str, path: str, root: str) -> Place:
@@ -54,12 +49,8 @@ def leads_to(link: str, *, server: str, path: str, root: str) -> Place:
         # The apiserver does not know of a path that a proxy in front of it takes off.
         for lead in dict.fromkeys((own.path, "")):
             if rest.startswith(lead + root):
-                return Place("target", url, rest[len(lead) :])
-        return Place("apiserver", url)
-    found = in_cluster(url)
-    if found is not None:
-        return Place("service", url, "", *found)
-    return Place("outside", url)
+                return Place(url, rest[len(lead) :])
+    return Place(url, service=in_cluster(url))
 
 
 def in_cluster(url: str) -> tuple[Target, str] | None:

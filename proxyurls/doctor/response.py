@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from proxyurls.doctor.answer import Answer
     from proxyurls.doctor.case import Case
     from proxyurls.doctor.links import Place
+    from proxyurls.target import Target
 
 _HOPS = 10
 _LOG_LINES = 50
@@ -42,10 +43,11 @@ def check(case: Case) -> str:
             break
         _keep(cookies, answer)
         place = _place(case, path, location)
-        if place.kind == "outside":
-            return f"the app redirects to {place.url}, outside the cluster, from {_app(case, path)}"
-        if place.kind != "target":
-            raise _leaves(case, path, place)
+        if place.service:
+            how = f"the app redirects from {_app(case, path)} to {place.url}"
+            raise _unreachable(how, *place.service)
+        if not place.path:
+            return f"the app redirects from {_app(case, path)} to {place.url}, outside the cluster"
         if (place.path, _sent(cookies)) in seen or len(seen) > _HOPS:
             raise Found("redirect-loop", f"the app redirects in a circle, at {_app(case, path)}")
         path = place.path
@@ -84,22 +86,11 @@ def _refused(case: Case, answer: Answer) -> Found:
     return Found(names[0], f"{either} ({said})")
 
 
-def _leaves(case: Case, path: str, place: Place) -> Found:
-    at = _app(case, path)
-    if place.kind == "service" and place.target is not None:
-        other = place.target
-        words = typed("service", other.name, other.namespace, other.port, other.scheme)
-        suffix = f" {quote(place.suffix)}" if place.suffix else ""
-        return Found(
-            "in-cluster-links",
-            f"the app redirects from {at} to {place.url}, a host that the cluster alone knows",
-            f"proxyurls fetch {words}{suffix}",
-        )
-    return Found(
-        "leaves-target",
-        f"the app redirects from {at} to {place.url}, which is the apiserver itself",
-        f"proxyurls open {case.command().removeprefix('proxyurls fetch ')}",
-    )
+def _unreachable(how: str, other: Target, suffix: str) -> Found:
+    words = typed("service", other.name, other.namespace, other.port, other.scheme)
+    words += f" {quote(suffix)}" if suffix else ""
+    text = f"{how}, a host that is known in the cluster alone"
+    return Found("in-cluster-links", text, f"proxyurls fetch {words}")
 
 
 def _judge(case: Case, path: str, answer: Answer) -> str:
@@ -130,16 +121,10 @@ def _judge(case: Case, path: str, answer: Answer) -> str:
     if "text/html" in answer.headers.get("Content-Type", ""):
         for link in in_page(answer.body):
             place = _place(case, path, link)
-            if place.kind == "service" and place.target is not None:
-                raise _linked(case, path, place)
+            if place.service:
+                raise _unreachable(f"the page {at} links to {place.url}", *place.service)
     note = f"; it gets {changes[0].after!r}, as {changes[0].reason}" if changes else ""
     return f"the app answers {what} to {at}{note}"
-
-
-def _linked(case: Case, path: str, place: Place) -> Found:
-    leads = _leaves(case, path, place)
-    text = f"the page {_app(case, path)} links to {place.url}, a host that the cluster alone knows"
-    return Found(leads.cause, text, leads.remedy)
 
 
 def _place(case: Case, path: str, link: str) -> Place:
