@@ -125,7 +125,7 @@ _TABLE = (
     (
         "credential-refused",
         "it does not accept these credentials",
-        "log in again, or choose another --context or --user (see `proxyurls config`)",
+        "see `proxyurls config`",
     ),
     ("credential-expired", "the credential has expired", "log in again"),
     (
