@@ -59,7 +59,7 @@ def resolve_service(
         AmbiguousService: there are several; they are the error's candidates.
         ClusterError: as for `APIClient.get_json`.
     """
-    found, how = _find(client, name, namespace)
+    found, how = find_service(client, name, namespace)
     service = record(found, client.config.base_url)
     where = f"service {service.name!r} in namespace {service.namespace!r}"
     chosen = _choose_port(service, where, port)
@@ -133,8 +133,21 @@ def _choose_port(service: ServiceRecord, where: str, port: int | str | None) -> 
     raise ServiceNotFound(f"{where} has no proxy URL for port {port!r}: {matching[0].why}")
 
 
-def _find(client: APIClient, name: str, namespace: str | None) -> tuple[dict[str, Any], str]:
-    """The Service object meant, and how it was found."""
+def find_service(
+    client: APIClient, name: str, namespace: str | None = None
+) -> tuple[dict[str, Any], str]:
+    """The Service object meant by a name, and how it was found: see `resolve_service`.
+
+    Args:
+        client: the connection.
+        name: a name, a display name, or a part of a name.
+        namespace: where to look; None is every namespace that the user may list.
+
+    Raises:
+        ServiceNotFound: there is none.
+        AmbiguousService: there are several; they are the error's candidates.
+        ClusterError: as for `APIClient.get_json`.
+    """
     home = namespace or client.config.namespace
     if not name:
         raise InvalidTarget("the service name is empty; type one", text=name)
