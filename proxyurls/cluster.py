@@ -11,6 +11,7 @@ from proxyurls.discovery import (
     record,
     services_path,
 )
+from proxyurls.objects import SERVICE
 from proxyurls.resolve import resolve_pod, resolve_service
 
 TYPE_CHECKING = False
@@ -86,8 +87,10 @@ class Cluster:
         """
         path = services_path(None if all_namespaces else namespace or self.config.namespace)
         server, address, asked = self.config.base_url, None, not node_ports
-        for item in list_objects(self.client, path, label_selector=label_selector, on_read=on_read):
-            if not asked and item["spec"].get("type") == "NodePort":
+        for item in list_objects(
+            self.client, path, label_selector=label_selector, on_read=on_read, shape=SERVICE
+        ):
+            if not asked and (item.get("spec") or {}).get("type") == "NodePort":
                 address, asked = node_address(self.client), True
             yield record(item, server, node_address=address)
 
@@ -104,7 +107,7 @@ class Cluster:
         selector = f"{CLUSTER_SERVICE_LABEL}=true"
         return [
             cluster_service(item, self.config.server)
-            for item in list_objects(self.client, path, label_selector=selector)
+            for item in list_objects(self.client, path, label_selector=selector, shape=SERVICE)
         ]
 
     def resolve(

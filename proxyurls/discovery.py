@@ -8,7 +8,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from urllib.parse import urlencode
 
-from proxyurls.errors import APIStatusError
+from proxyurls.errors import APIStatusError, InvalidTarget
+from proxyurls.objects import NODE, check, items_of, list_of
 from proxyurls.record import Record
 from proxyurls.segment import check_name, join_segment
 from proxyurls.target import Target
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from proxyurls.client import APIClient
+    from proxyurls.objects import Shape
 
 CLUSTER_SERVICE_LABEL = "kubernetes.io/cluster-service"
 DISPLAY_NAME_LABEL = "kubernetes.io/name"
@@ -224,13 +226,19 @@ def _port(service: dict[str, Any], at: int, server: str) -> ServicePort:
     # A number works whether the port is named or not, but it means the first port that has it:
     # DNS has 53 twice, and there the name tells TCP from UDP.
     taken = any(other["port"] == number for other in objects[:at])
-    target = Target(
-        "service",
-        meta["name"],
-        meta["namespace"],
-        port_name if taken and port_name else number,
-        "https" if scheme == "https" else None,
-    )
+    try:
+        target = Target(
+            "service",
+            meta["name"],
+            meta["namespace"],
+            port_name if taken and port_name else number,
+            "https" if scheme == "https" else None,
+        )
+    except InvalidTarget:
+        if not taken:
+            raise
+        why = f"another port has the number {number}, and a URL has no place for its name"
+        return ServicePort(port_name, number, protocol, None, why, None, None)
     url = join(server, target.path())
     return ServicePort(port_name, number, protocol, scheme, why, str(target.segment), url)
 
@@ -276,6 +284,7 @@ def list_objects(
     on_read: Callable[[int], None] | None = None,
     on_version: Callable[[str], None] | None = None,
     metadata_only: bool = False,
+    shape: Shape | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The objects of a list, each once, never holding more than a page.
 
@@ -289,9 +298,11 @@ def list_objects(
         on_read: called after each page with the number of objects so far.
         on_version: called with the first page's resourceVersion, from which a watch misses nothing.
         metadata_only: leave spec and status out where the server can: less to send and to read.
+        shape: what each object must look like; None leaves it to the caller to look.
 
     Raises:
-        ClusterError: as for `APIClient.get_json`.
+        ClusterError: as for `APIClient.get_json`; an object does not look like that; or the list
+            leads back to itself.
     """
     accept = _METADATA if metadata_only else _WHOLE
     token, last, count = "", "", 0
@@ -307,8 +318,16 @@ def list_objects(
             token = error.continue_token
             catching_up, restarts = True, restarts + 1
             continue
+        if shape is not None:
+            check(page, list_of(shape), client.config.server, where="list")
         meta = page.get("metadata") or {}
-        token = meta.get("continue") or ""
+        before, token = token, meta.get("continue") or ""
+        if token and token == before:
+            raise APIStatusError(
+                f"the list {path} of {client.config.server} goes on where it was, without end; "
+                "check --server or --context",
+                status=200,
+            )
         if on_version:
             on_version(meta.get("resourceVersion") or "")
             on_version = None
@@ -337,12 +356,12 @@ def node_address(client: APIClient) -> str | None:
         None where there is no node, or the user may not list them.
     """
     try:
-        nodes = client.get_json("/api/v1/nodes?limit=20").get("items") or []
+        answer = client.get_json("/api/v1/nodes?limit=20")
     except APIStatusError as error:
         if error.status == HTTPStatus.FORBIDDEN:
             return None
         raise
-    for node in nodes:
+    for node in items_of(answer, NODE, client.config.server):
         status = node.get("status") or {}
         ready = {c["type"]: c["status"] for c in status.get("conditions") or []}.get("Ready")
         found = {a["type"]: a["address"] for a in status.get("addresses") or []}

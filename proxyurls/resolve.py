@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from proxyurls.discovery import list_objects, record, services_path
 from proxyurls.errors import AmbiguousService, APIStatusError, InvalidTarget, ServiceNotFound
+from proxyurls.objects import NAMED, POD, SERVICE, check
 from proxyurls.record import Record
 from proxyurls.segment import NameSegment, check_port, check_scheme
 from proxyurls.target import Target, pod
@@ -60,6 +61,7 @@ def resolve_service(
         ClusterError: as for `APIClient.get_json`.
     """
     found, how = find_service(client, name, namespace)
+    check(found, SERVICE, client.config.server)
     service = record(found, client.config.base_url)
     where = f"service {service.name!r} in namespace {service.namespace!r}"
     chosen = _choose_port(service, where, port)
@@ -97,6 +99,7 @@ def resolve_pod(
     where = namespace or client.config.namespace
     plain = pod(name, where, scheme=scheme)
     found = client.get_json(f"/api/v1/namespaces/{plain.namespace}/pods/{plain.name}")
+    check(found, POD, client.config.server)
     containers = (found.get("spec") or {}).get("containers") or []
     ports = [each for container in containers for each in container.get("ports") or []]
     named = {str(each.get("name") or each["containerPort"]): each for each in ports}
@@ -214,7 +217,7 @@ def _readable(
 ) -> Iterator[dict[str, Any]]:
     """The services of every namespace that the user may list; `scope` says which they were."""
     try:
-        yield from list_objects(client, services_path(namespace))
+        yield from list_objects(client, services_path(namespace), shape=SERVICE)
     except APIStatusError as error:
         if error.status != HTTPStatus.FORBIDDEN or namespace:
             raise
@@ -224,7 +227,7 @@ def _readable(
     try:
         spaces = [
             s["metadata"]["name"]
-            for s in list_objects(client, "/api/v1/namespaces", metadata_only=True)
+            for s in list_objects(client, "/api/v1/namespaces", metadata_only=True, shape=NAMED)
         ]
     except APIStatusError as error:
         if error.status != HTTPStatus.FORBIDDEN:
@@ -232,7 +235,7 @@ def _readable(
         spaces = [client.config.namespace]
     for space in spaces:
         try:
-            yield from list_objects(client, services_path(space))
+            yield from list_objects(client, services_path(space), shape=SERVICE)
         except APIStatusError as error:
             if error.status != HTTPStatus.FORBIDDEN:
                 raise

@@ -33,6 +33,7 @@ LEVELS = {
     "causes": 3,
     "status": 3,
     "client": 3,
+    "objects": 3,
     "oneshot": 3,
     "transport": 3,
     "discovery": 4,

@@ -34,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
     from proxyurls.cli.console import say
     from proxyurls.cli.options import load
     from proxyurls.discovery import CLUSTER_SERVICE_LABEL, cluster_service
-    from proxyurls.errors import ConfigNotFound, InvalidTarget, ProxyURLsError
+    from proxyurls.errors import ConfigNotFound, InvalidTarget, ProxyURLsError, one_line
+    from proxyurls.objects import SERVICE, items_of
     from proxyurls.oneshot import get_json
 
     asked = False
@@ -50,6 +51,9 @@ def run(args: argparse.Namespace) -> int:
         path = f"/api/v1/namespaces/{quote(namespace, safe='')}/services"
         path += f"?labelSelector={CLUSTER_SERVICE_LABEL}%3Dtrue"
         found = get_json(config, path, timeout=args.request_timeout or None)
+        services = [
+            cluster_service(item, config.server) for item in items_of(found, SERVICE, config.server)
+        ]
     except ProxyURLsError as error:
         # kubectl gets as far as asking its default, localhost:8080, where it finds no config.
         if asked or isinstance(error, ConfigNotFound):
@@ -57,8 +61,8 @@ def run(args: argparse.Namespace) -> int:
         say("error", error)
         return 1
     print(f"Kubernetes control plane is running at {config.server}")
-    for item in found.get("items") or []:
-        service = cluster_service(item, config.server)
-        print(f"{service.display_name} is running at {service.url}")
+    for service in services:
+        # kubectl prints it raw. No real apiserver lets any of it hold what is escaped here.
+        print(one_line(f"{service.display_name} is running at {service.url}"))
     print(_TRAILER)
     return 0

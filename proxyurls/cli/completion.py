@@ -112,7 +112,9 @@ def _names(what: str, args: argparse.Namespace) -> list[str]:
     from proxyurls.errors import ProxyURLsError
 
     try:
-        return list(getattr(load_kubeconfig(getattr(args, "kubeconfig", None)), what))
+        names = getattr(load_kubeconfig(getattr(args, "kubeconfig", None)), what)
+        # A shell shows the others raw, and reads a line feed as the end of one.
+        return [name for name in names if name.isprintable()]
     except ProxyURLsError:
         return []
 
@@ -144,6 +146,7 @@ def _objects(what: str, args: argparse.Namespace) -> list[str]:
 def _list(what: str, args: argparse.Namespace, names: list[str]) -> None:
     from proxyurls.config import load_config
     from proxyurls.errors import ProxyURLsError
+    from proxyurls.objects import NAMED, items_of
     from proxyurls.oneshot import get_json
 
     keys = (
@@ -156,6 +159,7 @@ def _list(what: str, args: argparse.Namespace, names: list[str]) -> None:
         config = load_config(getattr(args, "kubeconfig", None), **given)
         scope = "" if what in ("nodes", "namespaces") else f"namespaces/{config.namespace}/"
         answer = get_json(config, f"/api/v1/{scope}{what}?limit={_LIMIT}", timeout=_TIME_LIMIT)
+        items = items_of(answer, NAMED, config.server)
     except (ProxyURLsError, OSError):
         return
-    names += [item["metadata"]["name"] for item in answer.get("items") or ()]
+    names += [item["metadata"]["name"] for item in items[:_LIMIT]]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from proxyurls.cli.console import json_text
 from proxyurls.cli.options import add_output, load
 from proxyurls.cli.parser import examples
+from proxyurls.errors import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,16 +32,14 @@ def run(args: argparse.Namespace) -> int:
     """Print the configuration."""
     facts = load(args).as_dict()
     if args.output == "json":
-        import json
-
-        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        print(json_text(facts))
         return 0
     sources = facts.pop("sources")
     texts = {key: _text(value) for key, value in facts.items()}
     width = max(len(text) for text in texts.values() if len(text) <= 60)
     for key, text in texts.items():
         source = f"  ({sources[key]})" if key in sources else ""
-        print(f"{f'{key}:':12} {text:{width if source else 0}}{source}")
+        print(one_line(f"{f'{key}:':12} {text:{width if source else 0}}{source}"))
     return 0
 
 

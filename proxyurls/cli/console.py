@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+from proxyurls.errors import one_line
+
+_LONGEST = 4000  # characters of a message: names of a cluster or a kubeconfig may have a million
 _COLOURS = {"error": "31;1", "warning": "33;1", "note": "36;1"}
 
 
@@ -20,19 +23,27 @@ def say(kind: str, message: object) -> None:
     label = f"{kind}:"
     if wants_colour(sys.stderr):
         label = f"\x1b[{_COLOURS[kind]}m{label}\x1b[0m"
-    print(label, one_line(str(message)), file=sys.stderr)
+    text = str(message)
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…"
+    print(label, one_line(text), file=sys.stderr)
 
 
-def one_line(text: str) -> str:
-    r"""The text with line breaks, control characters and half characters escaped.
+def json_text(value: object) -> str:
+    r"""A value as indented JSON, with what no terminal should get escaped.
 
-    >>> one_line("a\nb")
-    'a\\nb'
+    JSON itself asks for that below U+0020 alone: not for the C1 controls or bidi marks.
+
+    >>> json_text("ä\u202e")
+    '"ä\\u202e"'
     """
-    if text.isprintable():
+    import json
+
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    if text.replace("\n", "").isprintable():
         return text
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+        char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text
     )
 
 

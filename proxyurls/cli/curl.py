@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from shlex import quote
+import re
+import shlex
 
 from proxyurls.cli.console import say
 from proxyurls.config import Credential
@@ -43,6 +44,23 @@ def print_curl(url: str, config: Config | None, args: argparse.Namespace) -> Non
     print(" ".join([*words, *curl.words, quote(url)]))
     for note in curl.notes:
         say("note", note)
+
+
+def quote(text: str) -> str:
+    r"""A text as one word of a shell; what a terminal must not get in bash's ``$'…'``.
+
+    >>> quote("/pki/ca.crt"), quote("a b"), quote("a\u202e'")
+    ('/pki/ca.crt', "'a b'", "$'a\\xe2\\x80\\xae\\''")
+    """
+    if text.isprintable():
+        return shlex.quote(text)
+    word = "".join(
+        re.sub(r"[\\']", r"\\\g<0>", char)
+        if char.isprintable()
+        else "".join(f"\\x{byte:02x}" for byte in char.encode(errors="surrogateescape"))
+        for char in text
+    )
+    return f"$'{word}'"
 
 
 class _Curl:

@@ -368,23 +368,15 @@ class _Answer:
 
     def _print_body(self) -> bytes:
         """Print the body, and give back its beginning, by which a Status object is known."""
-        sys.stdout.flush()
-        beginning = b""
-        screen = None
-        if sys.stdout.isatty():
-            from proxyurls.cli.screen import Screen
+        from proxyurls.cli.screen import body_writer
 
-            screen = Screen(sys.stdout)
+        out, beginning = body_writer(sys.stdout), b""
+        if sys.stdout.isatty():
             self.transfer.quiet()
         for chunk in self._chunks():
-            if screen:
-                screen.write(chunk)
-            else:
-                sys.stdout.buffer.write(chunk)
-                sys.stdout.buffer.flush()
+            out.write(chunk)
             beginning = beginning + chunk if len(beginning) < _STATUS_LIMIT else beginning
-        if screen:
-            screen.end()
+        out.end()
         return beginning
 
     def _failure(self, beginning: bytes) -> str:

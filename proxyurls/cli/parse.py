@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from proxyurls.cli.console import json_text
 from proxyurls.cli.parser import examples
 from proxyurls.cli.target_text import parse_link
 from proxyurls.suffix import alterations, received
@@ -46,10 +47,8 @@ def run(args: argparse.Namespace) -> int:
     url, host = parse_link(args.url)
     facts = _facts(args.url, url, host)
     if args.output == "json":
-        import json
-
         facts["alterations"] = [_as_dict(change) for change in alterations(url.suffix)]
-        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        print(json_text(facts))
     else:
         _print_text(facts, url)
     return 0

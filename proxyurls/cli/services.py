@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from proxyurls.cli.console import say
+from proxyurls.cli.console import json_text, say
 from proxyurls.cli.options import add_output, load, trace
 from proxyurls.cli.parser import examples
 from proxyurls.cli.progress import Line
+from proxyurls.errors import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _EMPTY_CELL = "-"
 _LEFT_OUT_SHOWN = 5
+_PRINTED_AT_THE_END = ("table", "wide")
 
 
 def add_arguments(parser: Parser) -> None:
@@ -50,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the list."""
     from proxyurls.cluster import Cluster
     from proxyurls.discovery import CLUSTER_SERVICE_LABEL
+    from proxyurls.errors import ClusterError
 
     if args.namespace is not None:
         from proxyurls.segment import check_name
@@ -66,7 +69,11 @@ def run(args: argparse.Namespace) -> int:
         # Lines that come as they are read show the progress themselves, on a terminal.
         quiet = args.output in ("name", "url") and sys.stdout.isatty()
 
+        read = 0
+
         def on_read(count: int) -> None:
+            nonlocal read
+            read = count
             sys.stdout.flush()
             if not quiet:
                 progress.show(f"{count} services read")
@@ -83,6 +90,10 @@ def run(args: argparse.Namespace) -> int:
                     on_read=on_read,
                 )
                 count = _PRINTERS[args.output](records, progress)
+        except ClusterError as error:
+            if read and args.output not in _PRINTED_AT_THE_END:
+                error.args = (f"{error}; what is printed is not whole: {read} services",)
+            raise
         finally:
             progress.clear()
         if count == 0:
@@ -95,10 +106,13 @@ def _print_names(
 ) -> int:
     """As ``kubectl get -o name``; with -A also the namespace, so that a TARGET is complete."""
     from proxyurls.discovery import list_objects, services_path
+    from proxyurls.objects import NAMESPACED
 
     count = 0
     path = services_path(namespace)
-    for item in list_objects(cluster.client, path, label_selector=selector, on_read=on_read):
+    for item in list_objects(
+        cluster.client, path, label_selector=selector, on_read=on_read, shape=NAMESPACED
+    ):
         meta = item["metadata"]
         print(f"service/{meta['name']}" + ("" if namespace else f".{meta['namespace']}"))
         count += 1
@@ -110,7 +124,7 @@ def _print_urls(records: Iterable[ServiceRecord], progress: Line) -> int:
     for record in records:
         count += 1
         if record.url:
-            print(record.url)
+            print(one_line(record.url))
         else:
             left_out.append(record)
     progress.clear()
@@ -120,11 +134,9 @@ def _print_urls(records: Iterable[ServiceRecord], progress: Line) -> int:
 
 
 def _print_json(records: Iterable[ServiceRecord], progress: Line) -> int:
-    import json
-
     count = 0
     for record in records:
-        text = json.dumps(record.as_dict(), indent=2, ensure_ascii=False)
+        text = json_text(record.as_dict())
         print("[" if count == 0 else ",")
         print("  " + text.replace("\n", "\n  "), end="")
         count += 1
@@ -139,15 +151,23 @@ def _print_yaml(records: Iterable[ServiceRecord], progress: Line) -> int:
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     count = 0
     for record in records:
-        print(
-            yaml.dump([record.as_dict()], Dumper=dumper, sort_keys=False, allow_unicode=True),
-            end="",
-        )
+        values = [record.as_dict()]
+        # Written as it is, or all but ASCII escaped: nothing between that a terminal can't take.
+        plain = _printable(values)
+        print(yaml.dump(values, Dumper=dumper, sort_keys=False, allow_unicode=plain), end="")
         count += 1
     progress.clear()
     if count == 0:
         print("[]")
     return count
+
+
+def _printable(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(map(_printable, value.values()))
+    if isinstance(value, list):
+        return all(map(_printable, value))
+    return str(value).isprintable()
 
 
 def _print_table(records: Iterable[ServiceRecord], progress: Line) -> int:
@@ -176,7 +196,7 @@ def _table(records: Iterable[ServiceRecord], progress: Line, *, wide: bool) -> i
     headers += ["TYPE", "ADDRESSES", "WHY"] if wide else []
     rows, left_out = [], []
     for record in records:
-        rows.append(list(_cells(record, wide=wide)))
+        rows.append([one_line(cell) for cell in _cells(record, wide=wide)])
         if not record.url:
             left_out.append(record)
     progress.clear()
@@ -192,7 +212,7 @@ def _table(records: Iterable[ServiceRecord], progress: Line, *, wide: bool) -> i
     if on_terminal:
         sys.stdout.flush()
         print(f"\n{len(rows)} service{'s' * (len(rows) != 1)}", file=sys.stderr, end="")
-        print(f"; {_left_out(left_out)}" if left_out else "", file=sys.stderr)
+        print(f"; {one_line(_left_out(left_out))}" if left_out else "", file=sys.stderr)
     return len(rows)
 
 
@@ -240,6 +260,7 @@ def _say_where(
 
     from proxyurls.discovery import list_objects, services_path
     from proxyurls.errors import APIStatusError
+    from proxyurls.objects import NAMESPACED
 
     what = f"no services with {selector!r}" if selector else "no services"
     if cluster_services:
@@ -251,7 +272,11 @@ def _say_where(
         found = Counter(
             item["metadata"]["namespace"]
             for item in list_objects(
-                cluster.client, services_path(None), label_selector=selector, metadata_only=True
+                cluster.client,
+                services_path(None),
+                label_selector=selector,
+                metadata_only=True,
+                shape=NAMESPACED,
             )
         )
     except APIStatusError:  # who may not look everywhere is not told where to look

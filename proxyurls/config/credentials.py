@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from threading import RLock
 
+from proxyurls.config.files import read_regular
 from proxyurls.config.model import ClientCertificate
 from proxyurls.config.server import takes_credentials
 from proxyurls.config.token_file import TokenFile, file_signature
@@ -12,6 +13,7 @@ from proxyurls.errors import CredentialError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
+    from datetime import datetime
 
     from proxyurls.config.exec_plugin import ExecCredential
     from proxyurls.config.model import Connection
@@ -95,6 +97,23 @@ class Credentials:
                     return self._context  # perhaps just being replaced: looked at again next time
             self._seen, self._material = seen, material
             return self._context
+
+    @property
+    def expires(self) -> datetime | None:
+        """Until when an exec plugin's credential is good, if it has run and said so."""
+        return self._exec.expires if self._exec else None
+
+    def certificate(self) -> bytes | None:
+        """The client certificate as PEM, for whoever wants to look at it; None without one.
+
+        Raises:
+            CredentialError: the plugin gave nothing usable.
+        """
+        with self._lock:
+            found = self._certificate()
+        if found is None:
+            return None
+        return found.certificate_data or _read(found.certificate_file)
 
     def renew(self, used: list[tuple[str, str]] | None = None) -> bool:
         """After a 401: forget what was cached. True if trying again may help.
@@ -189,8 +208,7 @@ class Credentials:
 def _read(path: str) -> bytes | None:
     """A file's bytes; None if it can't be read, and `make_context` will say why."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123  (pathlib would show at start-up)
-            return file.read()
+        return read_regular(path)
     except OSError:
         return None
 

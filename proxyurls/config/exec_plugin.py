@@ -17,6 +17,7 @@ import time
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
+from proxyurls.config.files import read_regular
 from proxyurls.errors import CredentialError
 from proxyurls.record import Record, field
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 TIME_LIMIT = 60.0
 TIME_LIMIT_INTERACTIVE = 600.0
 _OUTPUT_LIMIT = 1 << 20
+_INFO_LIMIT = 1 << 20
 _POSIX = os.name == "posix"
 
 
@@ -65,7 +67,8 @@ def run_plugin(
     environ = dict(os.environ if config.environ is None else config.environ)
     # As with os/exec in Go, PATH is that of this process and not that of the plugin's env.
     command = shutil.which(plugin.command, path=environ.get("PATH", os.defpath))
-    if command is None:
+    # As os/exec: nothing out of the current folder, whatever PATH says; it may be anyone's.
+    if command is None or not os.path.isabs(command):  # noqa: PTH117
         raise CredentialError(_missing(plugin))
     environ.update(plugin.env)
     environ["KUBERNETES_EXEC_INFO"] = _exec_info(plugin, config, interactive=interactive)
@@ -101,13 +104,24 @@ def _exec_info(plugin: ExecPlugin, config: Connection, *, interactive: bool) -> 
     if plugin.provide_cluster_info:
         spec["cluster"] = _cluster_info(config)
     info = {"kind": "ExecCredential", "apiVersion": plugin.api_version, "spec": spec}
+    text = ""
     try:
-        return json.dumps(info)
-    except (TypeError, ValueError):  # a date, or an alias to itself
+        # Piece by piece: ten lines of aliases to aliases are a billion texts in JSON.
+        for piece in json.JSONEncoder().iterencode(info):
+            text += piece
+            if len(text) > _INFO_LIMIT:
+                break
+        else:
+            return text
+    except (TypeError, ValueError, RecursionError):  # a date, or an alias to itself
         raise CredentialError(
             f"the extension client.authentication.k8s.io/exec of the cluster {config.server} "
             "holds a value that JSON has no word for; put dates in quotes"
         ) from None
+    raise CredentialError(
+        f"what exec plugin {plugin.command} is to be told of the cluster {config.server} has more "
+        f"than {_INFO_LIMIT} characters; no environment takes that"
+    )
 
 
 def _cluster_info(config: Connection) -> dict[str, Any]:
@@ -117,8 +131,7 @@ def _cluster_info(config: Connection) -> dict[str, Any]:
     ca = config.tls.ca_data
     if not ca and config.tls.ca_file:
         try:
-            with open(config.tls.ca_file, "rb") as file:  # noqa: PTH123
-                ca = file.read()
+            ca = read_regular(config.tls.ca_file)
         except OSError as exc:
             raise CredentialError(
                 f"certificate-authority {config.tls.ca_file} can't be read: {exc.strerror}"
@@ -160,25 +173,28 @@ def _run(
     # A thread, because only it can read a pipe with a time limit on Windows as well.
     reader = threading.Thread(target=_read, args=(process, output), daemon=True)
     reader.start()
+    hangs = False
     try:
         reader.join(time_limit)
-        if reader.is_alive():  # it still holds its standard output open, or a child of it does
-            raise subprocess.TimeoutExpired(plugin.command, time_limit)  # noqa: TRY301
-        if len(output[0]) > _OUTPUT_LIMIT:
+        hangs = reader.is_alive()  # it still holds its standard output open, or a child of it does
+        if not hangs and len(output[0]) > _OUTPUT_LIMIT:
             raise CredentialError(  # noqa: TRY301
                 f"exec plugin {plugin.command} printed more than {_OUTPUT_LIMIT} bytes; "
                 "it must print one ExecCredential"
             )
-        process.wait(max(0.0, deadline - time.monotonic()))
+        if not hangs:
+            process.wait(max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
+        hangs = True  # raised below, without the original error, which holds the plugin's arguments
+    except BaseException:  # Ctrl-C as well
+        _kill(process, own_group=own_group)
+        raise
+    if hangs:
         _kill(process, own_group=own_group)
         raise CredentialError(
             f"exec plugin {plugin.command} gave no answer within {time_limit:g} s and was "
             "stopped; run it by hand to see what it waits for"
-        ) from None
-    except BaseException:  # Ctrl-C as well
-        _kill(process, own_group=own_group)
-        raise
+        )
     if process.returncode:
         raise CredentialError(
             f"exec plugin {plugin.command} failed with exit code {process.returncode}; "
@@ -208,11 +224,12 @@ def _parse(output: bytes, plugin: ExecPlugin) -> ExecCredential:
     try:
         answer = json.loads(output)
     except (ValueError, RecursionError):
-        raise CredentialError(
-            f"{name} printed no JSON ({len(output)} bytes); it must print an ExecCredential"
-        ) from None  # the original error holds the output
+        answer = None  # raised below, without the original error, which holds the output
+        message = f"{name} printed no JSON ({len(output)} bytes); it must print an ExecCredential"
+    else:
+        message = f"{name} printed JSON, but not of kind ExecCredential"
     if not isinstance(answer, dict) or answer.get("kind") != "ExecCredential":
-        raise CredentialError(f"{name} printed JSON, but not of kind ExecCredential")
+        raise CredentialError(message)
     if answer.get("apiVersion") != plugin.api_version:
         raise CredentialError(
             f"{name} is configured to use apiVersion {plugin.api_version}, but answered with "

@@ -7,6 +7,8 @@ it knows no CIDR, and would proxy loopback.
 
 from __future__ import annotations
 
+import re
+
 from proxyurls.config.server import is_loopback, mask_password, split_host
 from proxyurls.errors import InvalidConfig
 
@@ -15,17 +17,35 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SCHEMES = ("http", "https", "socks5")
+# What may follow the scheme; what else stands there may be a password that was not encoded.
+_REST = re.compile(r"(?:[^/?#@]*@)?(?:\[[^\]/?#@]+\]|[^/?#@:\[\]]+)(?::\d*)?(?:[/?#][^@]*)?")
 
 
 def check_proxy_url(url: str, *, source: str) -> str:
     """A kubeconfig's `proxy-url`, which must have a scheme of its own."""
     scheme, separator, rest = url.partition("://")
-    if not separator or scheme.lower() not in _SCHEMES or not rest.strip("/"):
+    if (
+        not separator
+        or scheme.lower() not in _SCHEMES
+        or not rest.strip("/")
+        or not url.isprintable()
+        or " " in url
+    ):
         raise InvalidConfig(
             f"invalid 'proxy-url' {mask_password(url)!r} from {source}: "
             "it must be http://HOST:PORT, https://… or socks5://…"
         )
+    _check_rest(rest, f"the 'proxy-url' from {source}")
     return url
+
+
+def _check_rest(rest: str, what: str) -> None:
+    """Refuse what HTTP libraries would take apart in another way, and name in their errors."""
+    if not _REST.fullmatch(rest):
+        raise InvalidConfig(
+            f"invalid proxy: {what} is no URL; write http://HOST:PORT, and in a user name or "
+            "password %2F for '/', %40 for '@', %3A for ':', %23 for '#', %3F for '?'"
+        )
 
 
 def proxy_from_environment(base_url: str, environ: Mapping[str, str]) -> tuple[str, str] | None:
@@ -59,6 +79,7 @@ def _proxy_url(value: str, variable: str) -> str:
             f"${variable} is {mask_password(url)!r}, no proxy URL: "
             "it must be http://HOST:PORT, https://… or socks5://…"
         )
+    _check_rest(url.partition("://")[2], f"${variable}")
     return url
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from proxyurls.config.in_cluster import Pod
     from proxyurls.config.kubeconfig import Kubeconfig
 
+_LONGEST_NEAR = 253
+
 
 class Selection(Record):
     """The entries chosen, their names ("" where there is none) and the reasons.
@@ -120,7 +122,9 @@ def _near(name: str, names: Iterable[str], kube: Kubeconfig, what: str) -> str:
 
     known = sorted(names)
     looked_in = ", ".join(filter(None, kube.paths)) or "no kubeconfig"
-    if near := get_close_matches(name, known):
+    # Names have no bound in a kubeconfig, and the time this takes grows with their square.
+    short = [one for one in known if len(one) <= _LONGEST_NEAR]
+    if len(name) <= _LONGEST_NEAR and (near := get_close_matches(name, short)):
         return f"did you mean {' or '.join(near)}? (looked in {looked_in})"
     if not known:
         return f"there are no {what} in {looked_in}"

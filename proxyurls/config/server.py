@@ -13,9 +13,10 @@ _URL = re.compile(
     re.DOTALL,
 )
 _AUTHORITY = re.compile(
-    r"(?P<host>\[[0-9A-Fa-f:.]+(?:%25[^\]]+)?\]|[^\[\]:@\s]+)(?::(?P<port>\d*))?"
+    r"(?P<host>\[[0-9A-Fa-f:.]+(?:%25[^\]]+)?\]|[^\[\]:@\s]+)(?::(?P<port>[0-9]*))?"
 )
-_LOOPBACK = re.compile(r"127(\.\d{1,3}){3}")
+_LOOPBACK = re.compile(r"127(\.[0-9]{1,3}){3}")
+_PORT_DIGITS = 100  # leading zeros are harmless; Python reads no number of thousands of digits
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 
 
@@ -41,12 +42,12 @@ def check_server(server: str, *, source: str) -> tuple[str, str]:
             f"the server from {source} holds a user name or password; "
             "leave out what is before the @ and use a kubeconfig user"
         )
-    if match is None or authority is None or _UNSAFE.search(server):
+    if match is None or authority is None or _UNSAFE.search(server) or not server.isprintable():
         raise InvalidConfig(
             f"server {server!r} from {source} is not a URL; write it like https://HOST:6443"
         )
     port = authority["port"]
-    if port and int(port) > 65535:
+    if port and (len(port) > _PORT_DIGITS or int(port) > 65535):
         raise InvalidConfig(
             f"server {server!r} from {source}: port {port} is not between 1 and 65535"
         )

@@ -9,6 +9,7 @@ import os
 import ssl
 from contextlib import ExitStack, contextmanager
 
+from proxyurls.config.files import check_regular
 from proxyurls.errors import CredentialError
 
 TYPE_CHECKING = False
@@ -73,6 +74,7 @@ def _load_ca(context: ssl.SSLContext, tls: TLS) -> None:
             # Only PEM blocks count; what people write between them need not be ASCII.
             context.load_verify_locations(cadata=tls.ca_data.decode("ascii", "ignore"))
         else:
+            check_regular(tls.ca_file)  # OpenSSL would read a device or a pipe for ever
             context.load_verify_locations(cafile=tls.ca_file)
     except (ssl.SSLError, ValueError) as exc:
         raise CredentialError(f"{name} holds no usable PEM certificate") from exc
@@ -99,6 +101,9 @@ def _load_certificate(context: ssl.SSLContext, certificate: ClientCertificate) -
             )
         )
         try:
+            for path in (certificate.certificate_file, certificate.key_file):
+                if path:
+                    check_regular(path)
             context.load_cert_chain(cert_path, key_path, password=refuse_passphrase)
         except ssl.SSLError as exc:
             raise CredentialError(

@@ -1,7 +1,7 @@
 """A bearer token in a file that someone else renews (transport/token_source.go)."""
 
-# os.path and open(), since loading pathlib would show at start-up.
-# ruff: noqa: PTH116, PTH123
+# os.path, since loading pathlib would show at start-up.
+# ruff: noqa: PTH116
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import re
 import time
 
+from proxyurls.config.files import read_regular
 from proxyurls.errors import CredentialError
 
 # client-go's period: half of what the kubelet leaves between renewing and expiry.
@@ -68,14 +69,13 @@ class TokenFile:
 
     def _read(self) -> str:
         try:
-            with open(self._path, encoding="utf-8") as file:
-                token = file.read().strip()
+            token: str | None = read_regular(self._path).decode().strip()
         except OSError as exc:
             raise CredentialError(f"token file {self._path} can't be read: {exc.strerror}") from exc
         except UnicodeDecodeError:
-            raise CredentialError(
-                f"token file {self._path} is not text; it must hold one token"
-            ) from None  # the original error holds the file's bytes
+            token = None  # raised below, without the original error, which holds the file's bytes
+        if token is None:
+            raise CredentialError(f"token file {self._path} is not text; it must hold one token")
         if not token:
             raise CredentialError(f"token file {self._path} is empty; it must hold one token")
         if re.search(r"[\x00-\x1f\x7f]", token):

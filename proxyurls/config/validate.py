@@ -4,13 +4,11 @@ Its phrases are kept where there are any, since people search for them; the file
 to do instead are ours.
 """
 
-# os.path and open(), since loading pathlib would show at start-up.
-# ruff: noqa: PTH123
-
 from __future__ import annotations
 
 import re
 
+from proxyurls.config.files import check_regular
 from proxyurls.errors import InvalidConfig
 
 TYPE_CHECKING = False
@@ -20,6 +18,8 @@ if TYPE_CHECKING:
 
 _API_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 _MODES = ("Never", "IfAvailable", "Always")
+# What can be asked for in a TLS handshake (RFC 6066, 3), IDNA in its ASCII form.
+_HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:-]{0,252}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -36,6 +36,11 @@ def check_cluster(name: str, cluster: Cluster) -> None:
         raise InvalidConfig(
             "specifying a root certificates file with the insecure flag is not allowed: "
             f"{where} has a certificate-authority and insecure-skip-tls-verify; remove one"
+        )
+    if cluster.tls_server_name and not _HOST.fullmatch(cluster.tls_server_name):
+        raise InvalidConfig(
+            f"invalid tls-server-name {cluster.tls_server_name!r} for {where}: write a host name "
+            "or an IP address, in ASCII"
         )
     _check_readable("certificate-authority", cluster.ca_file, where)
 
@@ -115,6 +120,8 @@ def _check_exec(plugin: ExecPlugin, user: User, where: str) -> None:
             f"exec plugin: invalid apiVersion {plugin.api_version!r} for {where}; "
             f"write {_API_VERSIONS[0]} (does the plugin need an update?)"
         )
+    if "\0" in plugin.command or any("\0" in arg for arg in plugin.args):
+        raise InvalidConfig(f"command or args of the exec plugin for {where} hold a zero byte")
     if any(not name or "=" in name or "\0" in name + value for name, value in plugin.env):
         raise InvalidConfig(f"env variable name {suffix}, without '='")
     if not plugin.interactive_mode:
@@ -142,8 +149,7 @@ def _check_readable(key: str, path: str, where: str) -> None:
     if not path:
         return
     try:
-        with open(path, "rb") as file:
-            file.read(0)
+        check_regular(path)
     except OSError as exc:
         raise InvalidConfig(
             f"unable to read {key} {path} for {where}: {exc.strerror}; check the path"

@@ -1,23 +1,24 @@
 """One kubeconfig file as plain Python values. The only module that reads YAML."""
 
-# os.path and open(), since loading pathlib would show at start-up.
-# ruff: noqa: PTH123
-
 from __future__ import annotations
 
 import codecs
 import re
 
+from proxyurls.config.files import read_any
 from proxyurls.errors import InvalidConfig
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 # PyYAML's constructors leak more than YAMLError for odd but well-formed scalars:
 # `!!bool x` is a KeyError, `!!int ''` an IndexError, `!!timestamp x` an AttributeError,
 # 2001-99-99 a ValueError.
 _CONSTRUCTOR_ERRORS = (ValueError, LookupError, AttributeError, TypeError, RecursionError)
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_LONGEST_NUMBER = 100
 # A parser's words that quote punctuation at most: "did not find expected ',' or ']'".
 _HARMLESS = re.compile(r"""(?:[^'"]|'[^\w'"]{1,2}'|'<[a-z ]+>')*""")
 
@@ -36,8 +37,7 @@ def read_yaml(path: str, *, name: str) -> Any:
         InvalidConfig: it can't be read, or is not YAML.
     """
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = read_any(path)
     except FileNotFoundError:
         raise
     except IsADirectoryError as exc:
@@ -54,9 +54,8 @@ def _decode(data: bytes, *, name: str) -> str:
         return data.decode("utf-16" if utf16 else "utf-8-sig")
     except UnicodeDecodeError as exc:
         line = data.count(b"\n", 0, exc.start) + 1
-        raise InvalidConfig(
-            f"{name}, line {line}: not UTF-8 text; save the kubeconfig as UTF-8"
-        ) from None  # the original error holds the file's bytes
+    # Out here it has no context: the original error holds the file's bytes.
+    raise InvalidConfig(f"{name}, line {line}: not UTF-8 text; save the kubeconfig as UTF-8")
 
 
 def _parse(text: str, *, name: str) -> Any:
@@ -64,19 +63,31 @@ def _parse(text: str, *, name: str) -> Any:
 
     loader_type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        loader = loader_type(text)
+        known = loader_type.yaml_constructors
+        ours = {**known, **{tag: _short(known[tag]) for tag in _NUMBERS}}
+        loader = type("Loader", (loader_type,), {"yaml_constructors": ours})(text)
         try:
             return loader.get_data() if loader.check_data() else None
         finally:
             loader.dispose()
     except yaml.YAMLError as exc:
         where, problem = _explain(exc, text)
-        # `from None`: PyYAML's own message quotes the line, which may hold a token.
-        raise InvalidConfig(f"{name}{where}: not valid YAML: {problem}") from None
+        message = f"{name}{where}: not valid YAML: {problem}"
     except _CONSTRUCTOR_ERRORS as exc:
-        raise InvalidConfig(
-            f"{name}: holds a YAML value that can't be read ({type(exc).__name__})"
-        ) from None
+        message = f"{name}: holds a YAML value that can't be read ({type(exc).__name__})"
+    # Out here it has no context: PyYAML's own errors quote the line, which may hold a token.
+    raise InvalidConfig(message)
+
+
+def _short(construct: Callable[..., Any]) -> Callable[..., Any]:
+    """A constructor that takes no endless number: 1:1:1:… (base 60) costs its length squared."""
+
+    def bounded(loader: Any, node: Any) -> Any:
+        if len(node.value) > _LONGEST_NUMBER:
+            raise ValueError
+        return construct(loader, node)
+
+    return bounded
 
 
 def _explain(exc: Exception, text: str) -> tuple[str, str]:

@@ -200,7 +200,7 @@ def test_unreadable_file(tmp_path: Path) -> None:
 
 
 def test_a_file_that_fails_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr("builtins.open", fail)
