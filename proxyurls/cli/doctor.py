@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _MARKS = {"ok": "✓", "failed": "✗", "skipped": "–"}
 _ASCII_MARKS = {"ok": "ok", "failed": "FAILED", "skipped": "-"}
 _COLOURS = {"ok": "32", "failed": "31;1", "skipped": "2"}
+_CHOOSING = (
+    *("kubeconfig", "context", "cluster", "user", "server"),
+    *("certificate-authority", "client-certificate", "client-key", "tls-server-name"),
+)
 _SECONDS = 10.0  # for one request, unless --request-timeout says so
 
 
@@ -72,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
         probe=args.probe,
         timeout=args.request_timeout or _SECONDS,
         trace=trace(args),
+        options=_options(args),
     )
     with closing(case):
         steps = examine(case)
@@ -83,6 +88,24 @@ def run(args: argparse.Namespace) -> int:
         if typed.server and "config" in vars(case):
             compare_servers(typed.server, case.config.base_url)
     return _print_end(last)
+
+
+def _options(args: argparse.Namespace) -> str:
+    """The options that chose cluster and user, as they can be typed again. No secret is one."""
+    from shlex import join
+
+    words = []
+    for name in _CHOOSING:
+        value = getattr(args, name.replace("-", "_"))
+        if value and "@" not in value.partition("://")[2]:  # a server with a password in it
+            words += [f"--{name}", value]
+    if args.as_user:
+        words += ["--as", args.as_user]
+    for group in args.as_groups:
+        words += ["--as-group", group]
+    if args.insecure_skip_tls_verify:
+        words.append("--insecure-skip-tls-verify")
+    return join(words)
 
 
 def _print_step(step: Step) -> None:

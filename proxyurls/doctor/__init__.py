@@ -58,6 +58,12 @@ def examine(case: Case) -> Iterator[Step]:
         try:
             text = step.check(case)
         except Found as found:
-            yield Step(name, FAILED, found.text, found.cause, found.remedy)
+            yield Step(name, FAILED, found.text, found.cause, _complete(found.remedy, case.options))
             return
         yield Step(name, SKIPPED if isinstance(text, Skipped) else OK, text)
+
+
+def _complete(remedy: str, options: str) -> str:
+    """A remedy that is a command, with the options that chose the cluster."""
+    is_command = remedy.startswith(("proxyurls ", "kubectl ")) and "\n" not in remedy
+    return f"{remedy} {options}" if is_command and options else remedy

@@ -74,6 +74,7 @@ class Case:
         probe: whether an app may be asked in the other scheme too.
         timeout: seconds that one request, or one try to connect, may take.
         trace: called with a line for each request of the client.
+        options: the options that chose cluster and user, for the commands that a remedy shows.
 
     Attributes:
         config: set by the step "configuration".
@@ -103,6 +104,7 @@ class Case:
         probe: bool = False,
         timeout: float = 10.0,
         trace: Callable[[str], None] | None = None,
+        options: str = "",
     ) -> None:
         self.load = load
         self.kind = kind
@@ -114,6 +116,7 @@ class Case:
         self.probe = probe
         self.timeout = timeout
         self.trace = trace
+        self.options = options
         self.service: dict[str, Any] | None = None
 
     def command(

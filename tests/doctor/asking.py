@@ -7,12 +7,12 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from proxyurls.cli import main
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 @dataclass
@@ -25,8 +25,9 @@ class Doctor:
     def __call__(self, *argv: str) -> Report:
         """Run it."""
         self.capsys.readouterr()
-        words = ["--kubeconfig", str(self.kubeconfig), *argv, "-o", "json"]
-        code = main(["doctor", *words])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("KUBECONFIG", str(self.kubeconfig))
+            code = main(["doctor", *argv, "-o", "json"])
         out, err = self.capsys.readouterr()
         assert code in (0, 1), (code, out, err)
         found = json.loads(out)

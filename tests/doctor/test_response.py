@@ -326,3 +326,34 @@ def test_altered_suffix(doctor: Doctor, put: Put) -> None:
     found = doctor(target, "/known//x")
     assert found.healthy
     assert "it gets '/known/x'" in found.step("response")[1]
+
+
+# What the apiserver can't do.
+
+
+def test_no_way_to_the_pod(doctor: Doctor, apiserver: APIServer) -> None:
+    """A pod's address in a network that the apiserver has no route to."""
+    apiserver.add_namespace(NAMESPACE)
+    apiserver.add_service("lost", NAMESPACE, upstream=("192.0.2.1", 80))
+    found = doctor(f"lost.{NAMESPACE}")
+    assert found.cause["name"] == "no-way-to-pod"
+    assert "192.0.2.1:80: connect: network is unreachable" in found.cause["text"]
+
+
+def test_garbled(doctor: Doctor, apiserver: APIServer) -> None:
+    """An app whose answer is no HTTP that Go reads: there is no cause for it but its message."""
+    apiserver.add_namespace(NAMESPACE)
+    with apiserver.listen() as listener:
+        apiserver.add_service("garbled", NAMESPACE, upstream=listener.getsockname()[:2])
+
+        def answer() -> None:
+            with listener.accept()[0] as connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 perhaps\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        found = doctor(f"garbled.{NAMESPACE}")
+        thread.join()
+    assert found.cause["name"] == "apiserver-failed"
+    assert 'malformed HTTP status code "perhaps"' in found.cause["text"]
