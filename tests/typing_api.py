@@ -1,7 +1,7 @@
 """A user's code: that the public types are what they are said to be.
 
-Not a test to run: mypy --strict checks it (tests/test_exports.py), and the annotations fail
-there where a type is another.
+Not a test to run: mypy --strict and pyright check it against the installed wheel
+(tests/distribution/test_types.py), and the annotations fail there where a type is another.
 """
 
 from __future__ import annotations
@@ -12,26 +12,47 @@ from typing import TYPE_CHECKING
 import proxyurls
 from proxyurls import (
     Alteration,
+    AmbiguousService,
+    APIStatusError,
+    Cluster,
+    ClusterError,
+    ClusterService,
+    Config,
+    ConfigError,
+    ConfigNotFound,
+    ConnectionFailed,
+    CredentialError,
+    InvalidConfig,
     InvalidInput,
     InvalidSegment,
     InvalidSuffix,
     InvalidTarget,
     InvalidURL,
+    ListenError,
     NameSegment,
     ProxyURL,
     ProxyURLsError,
+    Resolved,
+    ResolveError,
+    ServiceNotFound,
+    ServicePort,
+    ServiceRecord,
     Target,
     alterations,
     from_cluster_url,
+    load_config,
     node,
     parse_url,
     pod,
     service,
     to_cluster_url,
 )
+from proxyurls.testing import Credentials, FakeCluster, Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import ssl
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import yarl
 
@@ -101,11 +122,87 @@ def foretell(suffix: str) -> list[str]:
 def errors() -> None:
     """The tree: each of these assignments fails where it is another."""
     root: type[Exception] = ProxyURLsError
-    wrong: type[ValueError] = InvalidInput
-    ours: type[ProxyURLsError] = InvalidInput
-    lost: type[LookupError] = proxyurls.ServiceNotFound
-    status: int = proxyurls.APIStatusError("no", status=403).status
-    near: tuple[str, ...] = proxyurls.AmbiguousService("which?").candidates
+    wrong: list[type[ValueError]] = [InvalidInput, InvalidConfig]
+    ours: list[type[ProxyURLsError]] = [InvalidInput, ConfigError, ClusterError, ListenError]
+    config: list[type[ConfigError]] = [ConfigNotFound, CredentialError, InvalidConfig]
+    lost: list[type[LookupError]] = [ResolveError, ServiceNotFound, AmbiguousService]
+    answered: list[type[ClusterError]] = [APIStatusError, ConnectionFailed]
+    error = APIStatusError("no", status=403)
+    status: int = error.status
+    said: tuple[str, str] = (error.reason, error.detail)
+    near: tuple[str, ...] = AmbiguousService("which?").candidates
     call: Callable[[str], ProxyURL] = parse_url
     version: str = proxyurls.__version__
-    print(root, wrong, ours, lost, status, near, call, version)
+    print(root, wrong, ours, config, lost, answered, status, said, near, call, version)
+
+
+def connect(kubeconfig: Path) -> Config:
+    """What was chosen, and live credentials for any HTTP library."""
+    config: Config = load_config(kubeconfig, context="prod", as_groups=["ops"], environ={})
+    chosen: tuple[str, str, str, str] = (
+        config.context,
+        config.cluster,
+        config.user,
+        config.namespace,
+    )
+    server: tuple[str, str] = (config.server, config.base_url)
+    kind: str = config.credential.kind
+    warnings: tuple[str, ...] = config.warnings
+    headers: list[tuple[str, str]] = config.credentials().headers()
+    tls: ssl.SSLContext | None = config.credentials().ssl_context()
+    again: bool = config.credentials().renew(headers)
+    print(chosen, server, kind, warnings, config.sources["server"], tls, again)
+    return load_config(token="t", server="https://h", namespace="n")
+
+
+def discover(config: Config) -> Resolved:
+    """Services, their ports and URLs."""
+    with Cluster(config, timeout=5) as cluster:
+        found: Iterator[ServiceRecord] = cluster.services("shop", label_selector="a=b")
+        for record in found:
+            texts: tuple[str, str, str, str] = (
+                record.namespace,
+                record.name,
+                record.display_name,
+                record.why,
+            )
+            url: str | None = record.url
+            ports: tuple[ServicePort, ...] = record.ports
+            numbers: list[int] = [port.port for port in ports]
+            segments: list[str | None] = [port.segment for port in ports]
+            flags: tuple[bool, tuple[str, ...]] = (record.cluster_service, record.addresses)
+            print(texts, url, numbers, segments, flags, record.as_dict()["url"])
+        listed: list[ClusterService] = cluster.cluster_services()
+        urls: list[str] = [one.url for one in listed]
+        resolved: Resolved = cluster.resolve("grafana", port="http", scheme="https")
+        target: Target = resolved.target
+        why: str = resolved.why
+    print(urls, target, why)
+    return resolved
+
+
+def answer(request: Request) -> Response:
+    """An upstream function."""
+    got: tuple[str, str, bytes] = (request.method, request.target, request.body)
+    header: str | None = request.headers.get("Accept")
+    return Response(f"{got} {header}", 201, {"Content-Type": "text/plain"})
+
+
+def fake() -> None:
+    """A fake cluster, with a user who may do little."""
+    with FakeCluster(tls=True) as cluster:
+        cluster.add_service("web", "shop", ports={"http": 80}, upstream=answer)
+        cluster.add_pod("web-0", "shop", ports=[8080], upstream="http://127.0.0.1:9")
+        jane: Credentials = cluster.add_user("jane", certificate=True)
+        cluster.grant("jane", verbs=["get"], resources=["services/proxy"], names=["web"])
+        token: str = jane.token
+        url: str = cluster.url
+        config: Config = cluster.config("jane")
+        path: Path = cluster.kubeconfig
+        print(token, url, config, path)
+
+
+async def fake_async() -> str:
+    """The same in an event loop."""
+    async with FakeCluster() as cluster:
+        return cluster.url
