@@ -80,11 +80,10 @@ def _refusal(case: Case, error: APIStatusError) -> Exception:
 def _nobody(config: Config) -> Found:
     withheld = config.sources.get("credential", "").startswith("withheld")
     if withheld:
-        url = "https://" + config.base_url.partition("://")[2]
         return Found(
             "no-credential",
             f"the credential was not sent: {config.server} is plain http, and not this machine",
-            f"give --server {url}",
+            "give the server's https address: --server https://HOST:PORT",
         )
     who = f'user "{config.user}" has none' if config.user else "no user is chosen"
     return Found("no-credential", f"no credential was sent, and {config.server} wants one: {who}")

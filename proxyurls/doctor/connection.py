@@ -44,7 +44,7 @@ def check(case: Case) -> str:
     """
     config = case.config
     path = "/" + join(config.base_url, "/version").partition("://")[2].partition("/")[2]
-    way = Way(config, case.timeout)
+    way = Way(config, case.timeout, case.options)
     parts = []
     with ExitStack() as stack:
         connection = stack.enter_context(way.open())

@@ -6,6 +6,7 @@ import errno
 import http.client
 import socket
 import threading
+from shlex import join as join_words
 from urllib.parse import unquote, urlsplit
 
 from proxyurls.causes import CAUSES
@@ -29,6 +30,7 @@ class Way:
     Args:
         config: where to.
         seconds: how long a lookup, and the try to connect to one address, may take.
+        options: those of the command line that chose the configuration.
 
     Attributes:
         authority: HOST:PORT of the server.
@@ -40,10 +42,11 @@ class Way:
         silent: what is to be said of those that did not.
     """
 
-    def __init__(self, config: Config, seconds: float) -> None:
+    def __init__(self, config: Config, seconds: float, options: str = "") -> None:
         scheme, host, port = split_host(config.base_url)
         self._config = config
         self._seconds = seconds
+        self._options = options
         self._port = int(port)
         self.secure = scheme == "https"
         self.host = host.replace("%25", "%")  # the zone of a link-local address
@@ -176,12 +179,13 @@ class Way:
 
     def _around(self) -> str:
         """How to change the proxy, or to go without."""
-        if self._source.startswith("$"):
+        if self._source.startswith("$") and " " not in self._source:  # not "$KUBECONFIG FILE"
             return f"mend {self._source}, or go around the proxy: export NO_PROXY={self.host}"
-        if self._config.cluster:
+        cluster = self._config.cluster
+        if cluster and "." not in cluster:  # which kubectl takes for a path
+            unset = join_words(["kubectl", "config", "unset", f"clusters.{cluster}.proxy-url"])
             return (
-                f"mend proxy-url in {self._source}, or go without: "
-                f"kubectl config unset clusters.{self._config.cluster}.proxy-url"
+                f"mend proxy-url in {self._source}, or go without: {unset} {self._options}".strip()
             )
         return CAUSES["proxy-refused"].remedy
 

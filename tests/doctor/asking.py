@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass
 class Doctor:
-    """``proxyurls doctor`` in this process."""
+    """``proxyurls doctor`` in this process; None is the kubeconfig that it finds by itself."""
 
-    kubeconfig: Path
+    kubeconfig: Path | None
     capsys: pytest.CaptureFixture[str]
 
     def __call__(self, *argv: str) -> Report:
         """Run it."""
         self.capsys.readouterr()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("KUBECONFIG", str(self.kubeconfig))
+            if self.kubeconfig:
+                patch.setenv("KUBECONFIG", str(self.kubeconfig))
             code = main(["doctor", *argv, "-o", "json"])
         out, err = self.capsys.readouterr()
         assert code in (0, 1), (code, out, err)

@@ -1,0 +1,75 @@
+"""What these tests share: a machine without a configuration, and a service that works."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .asking import Doctor
+from .front import Authority
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from contract.cluster import APIServer
+    from contract.fixtures import Serve
+
+    Lead = Callable[..., Doctor]
+
+NAMESPACE = "doctor-ways"
+WEB = f"web.{NAMESPACE}"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No kubeconfig or proxy of the machine that runs the tests."""
+    for name in list(os.environ):
+        if name.upper().endswith("_PROXY") or name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture(scope="session")
+def web(apiserver: APIServer, serve: Serve) -> str:
+    """A service with an app behind it."""
+    apiserver.add_namespace(NAMESPACE)
+    apiserver.add_service("web", NAMESPACE, upstream=serve().address)
+    return WEB
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """A CA for what stands in front of the apiserver."""
+    return Authority(tmp_path)
+
+
+@pytest.fixture
+def lead(apiserver: APIServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Lead:
+    """Make a kubeconfig: ``lead(server, cluster={…}, user={…})``, the apiserver's admin else."""
+
+    def lead(
+        server: str | None = None,
+        *,
+        cluster: dict[str, Any] | None = None,
+        user: dict[str, Any] | None = None,
+    ) -> Doctor:
+        trusted = {"certificate-authority": str(apiserver.ca_file)}
+        own = {"server": server or apiserver.server, **(trusted if cluster is None else cluster)}
+        content = {
+            "current-context": "here",
+            "contexts": [{"name": "here", "context": {"cluster": "front", "user": "ann"}}],
+            "clusters": [{"name": "front", "cluster": own}],
+            "users": [
+                {"name": "ann", "user": {"token": apiserver.admin_token} if user is None else user},
+                {"name": "admin", "user": {"token": apiserver.admin_token}},
+            ],
+        }
+        path = tmp_path / "kubeconfig"
+        path.write_text(json.dumps(content))
+        return Doctor(path, capsys)
+
+    return lead
