@@ -10,13 +10,16 @@ import pytest
 
 from .asking import Doctor
 from .front import Authority
+from .lab import Lab
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from contract.cluster import APIServer
+    from contract.controlplane import RealAPIServer
     from contract.fixtures import Serve
+    from contract.upstream import Upstream
 
     Lead = Callable[..., Doctor]
 
@@ -73,3 +76,22 @@ def lead(apiserver: APIServer, tmp_path: Path, capsys: pytest.CaptureFixture[str
         return Doctor(path, capsys)
 
     return lead
+
+
+@pytest.fixture(scope="session")
+def upstream(serve: Serve) -> Upstream:
+    """An app that echoes."""
+    return serve()
+
+
+@pytest.fixture
+def lab(
+    apiserver: RealAPIServer,
+    upstream: Upstream,
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
+) -> Lab:
+    """A namespace for each file of tests."""
+    namespace = request.path.stem.replace("test_", "doctor-")
+    apiserver.add_namespace(namespace)
+    return Lab(apiserver, namespace, upstream, Doctor(apiserver.kubeconfig, capsys))
