@@ -77,10 +77,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else "writing the output failed: "
         console.say("error", f"{where}{error.strerror or error}")
         return 1
-    except Exception as error:
-        if sys.flags.dev_mode:
-            raise
+    except Exception as error:  # noqa: BLE001  (the last resort)
         # A bug. Its place is no secret; its text may be one.
+        if sys.flags.dev_mode and sys.stderr is not None:
+            print(console.frames(error), end="", file=sys.stderr)
         console.say("error", f"internal error: {type(error).__name__} {console.place(error)}")
         return 1
     return code

@@ -72,6 +72,15 @@ def place(error: BaseException) -> str:
     )
 
 
+def frames(error: BaseException) -> str:
+    """The traceback of an unforeseen error and of what led to it, without any error's text."""
+    import traceback
+
+    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    lines = traceback.format_tb(error.__traceback__)
+    return f"{frames(earlier) if earlier else ''}{''.join(lines)}{type(error).__name__}\n"
+
+
 def drop_stdout() -> None:
     """Point stdout at nothing, so that leaving Python does not try to write the rest again."""
     if sys.stdout is None:

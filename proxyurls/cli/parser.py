@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 
 from proxyurls.errors import InvalidInput
 
@@ -163,8 +164,10 @@ class Parser(argparse.ArgumentParser):
         close = get_close_matches(wanted, known, n=1, cutoff=0.7)
         glued = [option for option in known if len(option) > 4 and wanted.startswith(option)]
         if not close and not glued:
+            kept = re.sub(r"[^a-z-].*", "", name[:12], flags=re.DOTALL)
+            shown = name if name in (kept, name[:2]) else f"{kept}…"
             self.error(
-                f"unknown option {name!r} (an argument that starts with '-' goes behind '--')"
+                f"unknown option {shown!r} (an argument that starts with '-' goes behind '--')"
             )
         meant = (close or glued)[0]
         tail = "…" if len(wanted) > len(meant) else ""

@@ -25,7 +25,7 @@ class Flags(Record):
     cluster: str = ""
     user: str = ""
     namespace: str = ""
-    server: str = ""
+    server: str = field(default="", repr=False)  # not checked yet: it may hold a password
     token: str = field(default="", repr=False)
     as_user: str = ""
     as_uid: str = ""

@@ -25,7 +25,7 @@ _V1BETA1 = "client.authentication.k8s.io/v1beta1"
 class Cluster(Record):
     """An entry of `clusters`; `origin` is where it stands."""
 
-    server: str = ""
+    server: str = field(default="", repr=False)  # not checked yet: it may hold a password
     tls_server_name: str = ""
     insecure: bool = False
     ca_file: str = ""

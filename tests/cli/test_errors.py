@@ -15,7 +15,7 @@ import pytest
 
 from proxyurls import ConnectionFailed, InvalidInput
 from proxyurls.cli import config as config_module
-from proxyurls.cli import console, main
+from proxyurls.cli import console
 from proxyurls.cli.parser import UsageError
 
 from .conftest import ROOT
@@ -84,13 +84,38 @@ def test_files_are_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bugs_show_no_traceback_and_no_value(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """An unforeseen error names its place alone: its text may hold a secret."""
     monkeypatch.setattr(config_module, "run", lambda _: dict[str, int]()["SECRET"])
-    if sys.flags.dev_mode:
-        with pytest.raises(KeyError):
-            main(["config"])
-    else:
-        message = run("config").refusal(1)
-        assert "internal error: KeyError at test_errors.py:" in message
-        assert "SECRET" not in message
+    result = run("config")
+    assert (result.code, result.out) == (1, "")
+    *frames, message = result.err.splitlines()
+    assert "error: internal error: KeyError at test_errors.py:" in message
+    assert "SECRET" not in message
+    assert bool(frames) == sys.flags.dev_mode
+
+
+def test_a_bug_in_dev_mode() -> None:
+    """``-X dev`` shows the frames of an error and of what led to it, and no error's text."""
+    secret = "s3cr3t"
+    code = (
+        "import os, sys; from proxyurls.cli import main, config\n"
+        "def run(_):\n"
+        "    try: os.environ[os.environ['MARK']]\n"
+        "    except KeyError: raise RuntimeError(os.environ['MARK'])\n"
+        "config.run = run; sys.exit(main(['config']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "MARK": secret},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert secret not in done.stderr
+    *frames, message = done.stderr.splitlines()
+    assert message.startswith("error: internal error: RuntimeError at <string>:4; ")
+    shown = [line for line in frames if not line.startswith(" ")]
+    assert shown == ["KeyError", "RuntimeError"]
+    assert '  File "<string>", line 4, in run' in frames
 
 
 def test_interrupted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

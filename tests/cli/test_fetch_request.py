@@ -70,7 +70,9 @@ def test_headers_of_its_own(fetch: Fetch) -> None:
     ("header", "reason"),
     [
         ("X-A", "-H 'X-A' is no header; type 'NAME: VALUE'"),
-        ("X A: b", "-H 'X A' is no header; type 'NAME: VALUE'"),
+        ("X A: b", "-H 'X…' is no header; type 'NAME: VALUE'"),
+        ("Authorization Bearer s3cr3t", "-H 'Authorization…' is no header; type 'NAME: VALUE'"),
+        ("eyJhbGciOiJSUzI1NiIsImtpZCI6IiJ9", "-H '…' is no header; type 'NAME: VALUE'"),
         (": b", "-H has no name before the colon; type 'NAME: VALUE'"),
         ("X-A: ü", "the value of -H 'X-A' is not plain ASCII text; encode it"),
         ("X-A: a\r\nX-B: c", "the value of -H 'X-A' is not plain ASCII text; encode it"),

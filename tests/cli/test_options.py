@@ -101,6 +101,8 @@ def test_option_is_no_value(run: Run, value: str) -> None:
         (["url", "web", "--contxt=x"], "unknown option --contxt; did you mean --context?"),
         (["url", "web", "-context=x"], "unknown option -context; did you mean --context?"),
         (["url", "web", "--name", "x"], "--name; did you mean --namespace?"),
+        (["url", "web", "--tknoeyJhbGciOiJSUzI1NiIsImtpZCI6IiJ9"], "unknown option '--tknoey…'"),
+        (["url", "web", "--password:s3cr3t"], "unknown option '--password…'"),
         (["url", "web", "-Z"], "unknown option '-Z'"),
         (["--bogus", "url", "web"], "unknown option '--bogus'"),
         (["url", "web", "-vx"], "'x' is no level"),

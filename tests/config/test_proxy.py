@@ -98,9 +98,30 @@ def test_proxy_url_of_a_kubeconfig(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["h:3128", "ftp://h", "socks5h://h", "http://", "u:s3cret@h", "x://u:s3cret@h", "http:h"]
+    "url",
+    ["h:3128", "ftp://h", "socks5h://h", "http://", "u:s3cret@h", "x://u:s3cret@h", "http:h"],
 )
 def test_bad_proxy_url_of_a_kubeconfig(url: str) -> None:
     with pytest.raises(InvalidConfig, match="invalid 'proxy-url'") as caught:
         check_proxy_url(url, source="f")
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("rest", ["u:a/s3cret@h", "u:a@s3cret@h", "u:a#s3cret@h", "h:s3cret"])
+@pytest.mark.parametrize("variable", [False, True])
+def test_a_password_that_breaks_its_url(rest: str, *, variable: bool) -> None:
+    """HTTP libraries would take a piece of it for a port, and name it in their errors."""
+
+    def read() -> object:
+        if variable:
+            return proxy_from_environment(K8S, {"HTTPS_PROXY": rest})
+        return check_proxy_url(f"http://{rest}", source="f")
+
+    with pytest.raises(InvalidConfig, match=r"invalid proxy: .* write .* %2F for '/'") as caught:
+        read()
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("rest", ["[::1]:3128", "u:p%40:q@h", "h:1/a?b", "u@h/", "h:", ":p@h"])
+def test_what_a_proxy_may_be(rest: str) -> None:
+    assert check_proxy_url(f"http://{rest}", source="f") == f"http://{rest}"
