@@ -66,7 +66,8 @@ def _refusal(case: Case, error: APIStatusError) -> Exception:
         return error
     if config.credential.kind == "none":
         return _nobody(config)
-    if anonymous:
+    # Of a user name and password the apiserver takes no notice at all.
+    if anonymous and config.credential.kind != "basic":
         return Found(
             "credential-refused",
             f"{config.server} takes you for system:anonymous: what was sent did not get there "
