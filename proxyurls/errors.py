@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 
 def shown(text: object, limit: int = 120) -> str:
     """A value as messages show it: quoted, printable, and no longer than one line can take."""
-    text = text if isinstance(text, str) else repr(text)[: limit + 1]
+    if not isinstance(text, str):
+        try:
+            text = repr(text)[: limit + 1]
+        except (ValueError, RecursionError):  # a number of thousands of digits, a list too deep
+            text = f"{type(text).__name__} too large to show"
     return repr(text) if len(text) <= limit else f"{text[:limit]!r}…"
 
 

@@ -95,7 +95,8 @@ def _server_refusal(server: str) -> str:
         r"[Hh][Tt][Tt][Pp][Ss]?://([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)", server
     )
     if bare:
-        return f"{head}: an IPv6 address stands in brackets, as in https://[{bare[1]}]"
+        address = bare[1] if _is_ipv6(f"[{bare[1]}]") else "::1"
+        return f"{head}: an IPv6 address stands in brackets, as in https://[{address}]"
     return f"{head}: it is no URL of a host; {_TYPE_SERVER}"
 
 

@@ -163,11 +163,12 @@ def _refuse_leaving(path: str, suffix: str) -> None:
     depth = 0
     for segment in path.split("/"):
         parts = _decode_fully(segment, suffix).replace("\\", "/").split("/")
-        # "..;x": what urljoin and Java servers cut off behind a semicolon.
-        climbs = sum(part.partition(";")[0] == ".." for part in parts)
+        # "..;x", ".;x": what urljoin and Java servers cut off behind a semicolon.
+        names = [part.partition(";")[0] for part in parts]
+        climbs = names.count("..")
         if climbs:
             depth -= climbs
-        elif any(part not in ("", ".") for part in parts):
+        elif any(name not in ("", ".") for name in names):
             depth += 1
         if depth < 0:
             raise InvalidSuffix(
@@ -229,7 +230,12 @@ def _quote_pair(raw: object) -> str:
             f"invalid query value {shown(raw)}: it takes text or a number; "
             "write true and false as text, as the app expects them"
         )
-    text = str(raw)
+    try:
+        text = str(raw)
+    except ValueError as error:  # Python writes no number of more than some thousand digits
+        raise InvalidSuffix(
+            f"invalid query value {shown(raw)}: the number has too many digits; write it as text"
+        ) from error
     if _SURROGATE.search(text):
         raise InvalidSuffix(
             f"invalid query value {shown(raw)}: it holds half a character; "

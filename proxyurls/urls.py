@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from proxyurls.errors import InvalidInput, InvalidTarget, InvalidURL, shown
+from proxyurls.errors import InvalidInput, InvalidSuffix, InvalidTarget, InvalidURL, shown
 from proxyurls.segment import check_name, split_segment
 from proxyurls.server import check_server, credentials_refusal, join
 from proxyurls.suffix import clean
@@ -25,6 +25,7 @@ _CLUSTER_URL = re.compile(
 )
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _PORTS = {"http": 80, "https": 443}
+_SHOWN = 200  # characters of a URL
 _FORM = "SERVER/api/v1/namespaces/NAMESPACE/services/NAME/proxy/…"
 
 
@@ -75,6 +76,8 @@ class ProxyURL(Value):
 def _base(server: str) -> str:
     """The part in front of ``/api/v1``, refused if it is none."""
     server = server.rstrip("/")
+    if "@" in server:
+        raise InvalidURL(credentials_refusal())
     if _BEHIND.search(server):
         raise InvalidURL(
             f"invalid server {shown(server)}: it is a proxy URL itself, and the apiserver proxies "
@@ -145,9 +148,9 @@ def _decode(text: str) -> str:
 def _url_refusal(url: str) -> str:
     if "@" in url.partition("/api/")[0]:
         return credentials_refusal()
-    head = f"not a proxy URL: {shown(url, 200)}"
+    head = f"not a proxy URL: {shown(url, _SHOWN)}"
     path = re.split(r"[?#]", url)[0]
-    if not path.isprintable():
+    if not path.isprintable() or len(path) > _SHOWN:
         return f"{head}; it has the form {_FORM}"
     node = re.search(r"/api/v1/namespaces/[^/]*/nodes/([^/]+)", path)
     if node:
@@ -187,7 +190,7 @@ def from_cluster_url(url: str) -> tuple[Target, str]:
     >>> from_cluster_url("http://grafana.monitoring.svc:3000/d/x?y")
     (Target('service', 'grafana', 'monitoring', 3000, None), '/d/x?y')
     """
-    quoted = "(a URL with '@', not shown)" if "@" in url else shown(url, 200)
+    quoted = "(a URL with '@', not shown)" if "@" in url else shown(url, _SHOWN)
     match = _CLUSTER_URL.fullmatch(url)
     if match is None:
         raise InvalidURL(f"not an in-cluster URL: {quoted}; type http://NAME.NAMESPACE.svc:PORT/…")
@@ -211,7 +214,15 @@ def from_cluster_url(url: str) -> tuple[Target, str]:
         target = Target("service", name, namespace, number, "https" if scheme == "https" else None)
     except InvalidInput as error:
         raise type(error)(f"{error} (in {quoted})", text=error.text, span=error.span) from None
-    return target, clean(suffix)
+    if "@" not in url:
+        return target, clean(suffix)
+    try:
+        return target, clean(suffix)
+    except InvalidSuffix:  # its message shows what may be the end of a password
+        raise InvalidSuffix(
+            f"invalid suffix in {quoted}: it would leave the target, or holds a control character "
+            "or half a character; type the path from the app's own root"
+        ) from None
 
 
 def to_cluster_url(target: Target, suffix: str = "", *, domain: str = "cluster.local") -> str:

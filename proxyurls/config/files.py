@@ -32,7 +32,7 @@ def read_regular(path: str) -> bytes:
         OSError: it can't be read, is too large, or is a folder, device, pipe or socket: those
             have no end, or another content each time.
     """
-    with open(path, "rb", opener=_open_regular) as file:
+    with open(_named(path), "rb", opener=_open_regular) as file:
         return _bounded(file.read(MOST_BYTES + 1))
 
 
@@ -42,7 +42,7 @@ def check_regular(path: str) -> None:
     Raises:
         OSError: it would not.
     """
-    with open(path, "rb", opener=_open_regular) as file:
+    with open(_named(path), "rb", opener=_open_regular) as file:
         if os.fstat(file.fileno()).st_size > MOST_BYTES:
             raise TooLarge
 
@@ -53,7 +53,7 @@ def read_any(path: str) -> bytes:
     Raises:
         OSError: it can't be read, is too large, or does not end in time.
     """
-    with open(path, "rb", opener=_open_at_once, buffering=0) as file:
+    with open(_named(path), "rb", opener=_open_at_once, buffering=0) as file:
         if _is_regular(file.fileno()):
             return _bounded(_read_up_to(file))
         from select import select
@@ -84,15 +84,22 @@ def _bounded(data: bytes) -> bytes:
     return data
 
 
+def _named(path: str) -> str:
+    """A path, as far as its characters go one that can be opened; else open() has a ValueError."""
+    try:
+        if b"\0" not in os.fsencode(path):
+            return path
+    except UnicodeEncodeError:  # half a character
+        pass
+    raise OSError(errno.EINVAL, "no file has such a name")
+
+
 def _is_regular(descriptor: int) -> bool:
     return stat.S_ISREG(os.fstat(descriptor).st_mode)
 
 
 def _open_at_once(path: str, _: int) -> int:
-    try:
-        return os.open(path, _AT_ONCE)
-    except ValueError as error:  # a zero byte
-        raise OSError(errno.EINVAL, str(error)) from error
+    return os.open(path, _AT_ONCE)
 
 
 def _open_regular(path: str, flags: int) -> int:

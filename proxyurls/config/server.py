@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from proxyurls.errors import InvalidConfig
+from proxyurls.errors import InvalidConfig, shown
 
 # RFC 3986, appendix B, narrowed to what can name a server.
 _URL = re.compile(
@@ -44,24 +44,24 @@ def check_server(server: str, *, source: str) -> tuple[str, str]:
         )
     if match is None or authority is None or _UNSAFE.search(server) or not server.isprintable():
         raise InvalidConfig(
-            f"server {server!r} from {source} is not a URL; write it like https://HOST:6443"
+            f"server {shown(server)} from {source} is not a URL; write it like https://HOST:6443"
         )
     port = authority["port"]
     if port and (len(port) > _PORT_DIGITS or int(port) > 65535):
         raise InvalidConfig(
-            f"server {server!r} from {source}: port {port} is not between 1 and 65535"
+            f"server {shown(server)} from {source}: port {port[:20]} is not between 1 and 65535"
         )
     kept = f"{server[: match.end('path')]}"
     scheme = (match["scheme"] or "").lower()
     if not scheme:
         if match["path"] not in ("", "/"):
             raise InvalidConfig(
-                f"server {server!r} from {source} has no scheme; write https://{kept}"
+                f"server {shown(server)} from {source} has no scheme; write https://{kept[:120]}"
             )
         return kept, f"http://{kept}"
     if scheme not in ("http", "https"):
         raise InvalidConfig(
-            f"server {server!r} from {source}: scheme {scheme!r} must be https or http"
+            f"server {shown(server)} from {source}: scheme {shown(scheme)} must be https or http"
         )
     return kept, f"{scheme}://{kept.split('://', 1)[1]}"
 

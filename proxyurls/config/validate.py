@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from proxyurls.config.files import check_regular
-from proxyurls.errors import InvalidConfig
+from proxyurls.errors import InvalidConfig, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _API_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 _MODES = ("Never", "IfAvailable", "Always")
+# What can be asked for in a TLS handshake (RFC 6066, 3), IDNA in its ASCII form.
+_HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:-]{0,252}")
 # What can be asked for in a TLS handshake (RFC 6066, 3), IDNA in its ASCII form.
 _HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:-]{0,252}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -41,6 +43,11 @@ def check_cluster(name: str, cluster: Cluster) -> None:
         raise InvalidConfig(
             f"invalid tls-server-name {cluster.tls_server_name!r} for {where}: write a host name "
             "or an IP address, in ASCII"
+        )
+    if cluster.tls_server_name and not _HOST.fullmatch(cluster.tls_server_name):
+        raise InvalidConfig(
+            f"invalid tls-server-name {shown(cluster.tls_server_name)} for {where}: "
+            "write a host name or an IP address, in ASCII"
         )
     _check_readable("certificate-authority", cluster.ca_file, where)
 

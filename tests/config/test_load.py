@@ -245,6 +245,19 @@ def test_token_flag_leaves_the_client_certificate_and_says_so(load: Load) -> Non
     assert "flag" not in warning.replace("--token", "")
 
 
+@pytest.mark.parametrize("name", [".x", "k8s.é", "a b", "a\0", "x" * 254])
+def test_tls_server_name_that_no_handshake_takes(load: Load, name: str) -> None:
+    with pytest.raises(InvalidConfig, match="invalid tls-server-name"):
+        load(one_context(cluster={"tls-server-name": name}))
+    with pytest.raises(InvalidConfig, match="from the flags|cluster"):
+        load(one_context(), tls_server_name=name)
+
+
+@pytest.mark.parametrize("name", ["kubernetes", "k8s_1.example.", "192.0.2.1", "2001:db8::1"])
+def test_tls_server_name(load: Load, name: str) -> None:
+    assert load(one_context(), tls_server_name=name).tls.server_name == name
+
+
 def test_token_flag_keeps_impersonation(load: Load) -> None:
     config = load(one_context(user={"as": "bob", "as-groups": ["g"]}), token="flag")
     assert (config.impersonate.user, config.impersonate.groups) == ("bob", ("g",))

@@ -190,6 +190,8 @@ def test_with_query(suffix: str, query: Any, text: str) -> None:
         ({None: "a"}, "None"),
         ({"a": "\ud800"}, "\\ud800"),
         ({"\ud800": "a"}, "\\ud800"),
+        ({"a": 10**5000}, "too many digits"),
+        ({"a": [[10**5000]]}, "list too large to show"),
     ],
 )
 def test_refused_query_values(query: Any, word: str) -> None:
