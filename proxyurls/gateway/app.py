@@ -39,9 +39,9 @@ from proxyurls.gateway.index import near
 from proxyurls.gateway.lookup import Lookup, NoWebApp
 from proxyurls.gateway.paths import asked
 from proxyurls.gateway.peers import is_stranger
-from proxyurls.gateway.unprefix import Mount
 from proxyurls.gateway.upgrade import is_upgrade, tunnel
 from proxyurls.target import Target
+from proxyurls.undo.unprefix import Mount
 from proxyurls.urls import parse_url
 
 if TYPE_CHECKING:

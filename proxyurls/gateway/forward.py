@@ -10,9 +10,10 @@ import aiohttp
 
 from proxyurls.errors import ConnectionFailed
 from proxyurls.gateway.connect import give_up, refused
-from proxyurls.gateway.headers import api_answer, decoded, is_rewritten, response_headers
+from proxyurls.gateway.headers import api_answer, response_headers
 from proxyurls.gateway.relay import Relay
-from proxyurls.gateway.unprefix import HTMLUnprefixer
+from proxyurls.undo.headers import decoded, is_rewritten
+from proxyurls.undo.page import Page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -21,14 +22,13 @@ if TYPE_CHECKING:
 
     from proxyurls.errors import APIStatusError
     from proxyurls.gateway.connect import Response, Upstream
-    from proxyurls.gateway.unprefix import Mount
     from proxyurls.target import Target
+    from proxyurls.undo.unprefix import Mount
 
     Pairs = Iterable[tuple[str, str]]
     Refusal = Callable[[APIStatusError, int], web.StreamResponse]
 
 _REPLAYABLE = 64 * 1024  # a body that is kept, so that it can be sent twice
-_UNZIPPED = 256 * 1024  # at a time, however much a few bytes may hold
 _SHORT = 256 * 1024  # a page that is written in one go
 _BODY_SECONDS = 120.0  # between two pieces of a request's body
 
@@ -129,27 +129,13 @@ async def _stream(response: Response, relay: Relay) -> None:
 
 async def _unprefixed(response: Response, mount: Mount) -> AsyncIterator[bytes]:
     """The pieces of a page with its own links, unzipped: the browser is on this machine."""
-    page = HTMLUnprefixer(mount)
-    zipped = response.headers.get("Content-Encoding", "identity").lower()
-    if zipped not in ("identity", "gzip", ""):
-        raise ConnectionFailed(f"a page came compressed with {zipped!r}, which nobody asked for")
-    unzip = zlib.decompressobj(wbits=31) if zipped == "gzip" else None
-    async for piece in _chunks(response):
-        rest = piece
-        while rest:
-            if unzip is None:
-                data, rest = rest, b""
-            else:
-                data = unzip.decompress(rest, _UNZIPPED)
-                rest = unzip.unconsumed_tail
-            plain = page.feed(data)
-            if plain:
-                yield plain
-    if unzip is not None and not unzip.eof:
-        raise ConnectionFailed("a compressed page broke off")
-    plain = page.close()
-    if plain:
-        yield plain
+    page = Page(mount, response.headers.get("Content-Encoding", ""))
+    async for chunk in _chunks(response):
+        for piece in page.feed(chunk):
+            yield piece
+    rest = page.close()
+    if rest:
+        yield rest
 
 
 async def _chunks(response: Response) -> AsyncIterator[bytes]:

@@ -6,18 +6,16 @@ headers.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from proxyurls.gateway.links import location, refresh, set_cookie
+from proxyurls.undo.headers import HOP_BY_HOP, at_origin, hop_by_hop, takes_gzip, undone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from proxyurls.gateway.unprefix import Mount
-
-Headers = list[tuple[str, str]]
+    from proxyurls.undo.headers import Headers
+    from proxyurls.undo.unprefix import Mount
 
 COOKIE_PREFIX = "proxyurls-"
 """What the name of a gateway's own cookie begins with, whatever its port: ``proxyurls-8001``.
@@ -25,24 +23,11 @@ COOKIE_PREFIX = "proxyurls-"
 Browsers send a host's cookies to all its ports, so the cookies of every gateway are kept from apps.
 """
 
-# RFC 9110, 7.6.1, and what it has replaced.
-_HOP = {
-    *("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"),
-    *("upgrade", "http2-settings", "proxy-authenticate", "proxy-authorization"),
-}
-_API_HOP = _HOP | {"host", "expect"}
-# What Connection may not name: without them a request means something else.
-_NEVER_HOP = {"host", "content-length", "content-type", "origin", "cookie"}
+_API_HOP = HOP_BY_HOP | {"host", "expect"}
 # The apiserver would take these for the gateway's word, or pass them to the app as its own;
 # the handshake of a WebSocket is made anew, and "100 Continue" is the gateway's to say.
 _DROPPED = {"authorization", "forwarded", "expect", "accept-encoding"}
 _DROPPED_KINDS = ("x-forwarded-", "x-remote-", "impersonate-", "sec-websocket-")
-# What says something of a body's bytes.
-_OF_THE_BODY = {
-    *("content-length", "content-encoding", "accept-ranges"),
-    *("content-md5", "digest", "content-digest", "repr-digest"),
-}
-_CODING = re.compile(r"\s*([^;\s]+)\s*(?:;\s*q=([01](?:\.\d{0,3})?)\s*)?", re.IGNORECASE)
 
 
 def request_headers(pairs: Iterable[tuple[str, str]], *, server: str | None = None) -> Headers:
@@ -58,7 +43,7 @@ def request_headers(pairs: Iterable[tuple[str, str]], *, server: str | None = No
         Host first. The gateway's credentials are not among them; whoever sends adds them.
     """
     came = list(pairs)
-    dropped = _hop_by_hop(came) | _DROPPED
+    dropped = hop_by_hop(came) | _DROPPED
     host = next((value for name, value in came if name.lower() == "host"), "")
     other = "://".join(urlsplit(server)[:2]) if server else ""
     kept: Headers = [("Host", other.partition("://")[2] or host)]
@@ -71,79 +56,27 @@ def request_headers(pairs: Iterable[tuple[str, str]], *, server: str | None = No
             if others:
                 kept.append((name, others))
         elif other and key in ("origin", "referer"):
-            kept.append((name, _at(other, f"http://{host}", value)))
+            kept.append((name, at_origin(other, f"http://{host}", value)))
         else:
             kept.append((name, value))
-    kept.append(("Accept-Encoding", "gzip" if _takes_gzip(came) else "identity"))
+    kept.append(("Accept-Encoding", "gzip" if takes_gzip(came) else "identity"))
     return kept
 
 
 def response_headers(pairs: Iterable[tuple[str, str]], mount: Mount) -> Headers:
-    """The apiserver's response headers as the browser gets them.
+    """The apiserver's response headers as the browser gets them: `undone`, no gateway's cookie.
 
     Args:
         pairs: the headers as they came.
         mount: where the app stands.
-
-    Returns:
-        links and cookies at the app's own root. Where the body `is_rewritten`, its length,
-        coding and digests are left out, and its ETag is weak.
     """
-    came = list(pairs)
-    dropped = _hop_by_hop(came)
-    rewritten = is_rewritten(came)
-    if rewritten:
-        dropped |= _OF_THE_BODY
-    # The apiserver's own "no-cache, private" comes first, then the app's.
-    caching = sum(name.lower() == "cache-control" for name, _ in came)
-    kept: Headers = []
-    for name, value in came:
-        key = name.lower()
-        if key in dropped or (key == "set-cookie" and is_gateways(value)):
-            continue
-        if key == "cache-control" and caching > 1:
-            caching = 0
-            continue
-        change = _CHANGES.get(key)
-        if change is not None:
-            kept.append((name, change(value, mount)))
-        elif key == "etag" and rewritten and not value.startswith("W/"):
-            kept.append((name, f"W/{value}"))
-        else:
-            kept.append((name, value))
-    return kept
-
-
-_CHANGES: dict[str, Callable[[str, Mount], str]] = {
-    "location": location,
-    "content-location": location,
-    "refresh": refresh,
-    "set-cookie": set_cookie,
-}
-
-
-def is_rewritten(pairs: Iterable[tuple[str, str]]) -> bool:
-    """Whether the apiserver rewrites the body of a response with these headers.
-
-    Source: k8s.io/apimachinery, pkg/util/proxy/transport.go. It takes ``text/html`` in lower case
-    alone, and leaves the body of an answer with a Location as it is.
-    """
-    first: dict[str, str] = {}
-    for name, value in pairs:
-        first.setdefault(name.lower(), value)
-    return first.get("content-type", "").split(";")[0].strip() == "text/html" and not first.get(
-        "location"
+    return undone(
+        [(name, value) for name, value in pairs if not _sets_gateways(name, value)], mount
     )
 
 
-def _hop_by_hop(pairs: Headers) -> set[str]:
-    named = {
-        part.strip().lower()
-        for name, value in pairs
-        if name.lower() == "connection"
-        for part in value.split(",")
-    }
-    return _HOP | (named - _NEVER_HOP)
+def _sets_gateways(name: str, value: str) -> bool:
+    return name.lower() == "set-cookie" and is_gateways(value)
 
 
 def cookies_of_apps(value: str) -> str:
@@ -158,32 +91,6 @@ def is_gateways(pair: str) -> bool:
     return pair.lstrip("= \t").startswith(COOKIE_PREFIX)
 
 
-def _at(other: str, origin: str, value: str) -> str:
-    """An Origin or Referer of ours, with another origin in place of it."""
-    rest = value.removeprefix(origin)
-    return other + rest if rest != value and rest[:1] in ("", "/") else value
-
-
-def _takes_gzip(pairs: Headers) -> bool:
-    """Whether gzip may be sent; all else the apiserver answers with an error or hangs up."""
-    weights = {}
-    for name, value in pairs:
-        if name.lower() == "accept-encoding":
-            for part in value.split(","):
-                match = _CODING.fullmatch(part)
-                if match:
-                    weights[match[1].lower()] = float(match[2] or 1)
-    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0))) > 0
-
-
-def decoded(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Headers as they came, their bytes kept."""
-    return [
-        (name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
-        for name, value in raw
-    ]
-
-
 def api_headers(pairs: Iterable[tuple[str, str]]) -> Headers:
     """Headers to or from the API itself: as they are, but for what is of one connection."""
     return [(name, value) for name, value in pairs if name.lower() not in _API_HOP]
@@ -195,11 +102,7 @@ def api_answer(pairs: Iterable[tuple[str, str]]) -> Headers:
     An app's page may come from there, or a page out of an app's log. It must not be able to use
     the API from the API's own origin, so browsers are told to give it none; programs don't care.
     """
-    kept = [
-        (name, value)
-        for name, value in api_headers(pairs)
-        if not (name.lower() == "set-cookie" and is_gateways(value))
-    ]
+    kept = [(name, value) for name, value in api_headers(pairs) if not _sets_gateways(name, value)]
     return [*kept, ("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff")]
 
 

@@ -13,14 +13,15 @@ from aiohttp.http import StreamWriter
 
 from proxyurls.gateway.connect import give_up
 from proxyurls.gateway.forward import answer
-from proxyurls.gateway.headers import api_headers, decoded, response_headers
+from proxyurls.gateway.headers import api_headers, response_headers
 from proxyurls.gateway.relay import Relay
+from proxyurls.undo.headers import decoded
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from proxyurls.gateway.connect import Upstream
-    from proxyurls.gateway.unprefix import Mount
+    from proxyurls.undo.unprefix import Mount
 
 _ROOM = 256 * 1024  # what may wait for the slower side
 # The handshake is between the browser and the app; so are these.

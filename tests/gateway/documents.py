@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from proxyurls.gateway.unprefix import Mount
 from proxyurls.testing.html import escape
+from proxyurls.undo.unprefix import Mount
 
 NAMESPACE = "pages"
 PREFIX = f"/api/v1/namespaces/{NAMESPACE}/services/http:web:80/proxy"

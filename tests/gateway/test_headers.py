@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from proxyurls.gateway.headers import (
     COOKIE_PREFIX,
     api_request,
-    is_rewritten,
     request_headers,
     response_headers,
 )
+from proxyurls.undo.headers import is_rewritten
 
 from .documents import HOST, MOUNT, NAMESPACE, PREFIX
 

@@ -9,7 +9,7 @@ from core.strategies import ANY_TEXT, SETTINGS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxyurls.gateway.links import location, refresh, set_cookie
+from proxyurls.undo.links import location, refresh, set_cookie
 
 from .documents import HOST, LINKS, MOUNT, PREFIX
 

@@ -10,8 +10,8 @@ from core.strategies import SETTINGS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from proxyurls.gateway.unprefix import HELD, HTMLUnprefixer, Mount
 from proxyurls.testing.html import Rewriter
+from proxyurls.undo.unprefix import HELD, HTMLUnprefixer, Mount
 
 from .documents import ATTRIBUTES, HOST, LINKS, MOUNT, NAMESPACE, ODD_PAGES, PAGES, PREFIX, Page
 

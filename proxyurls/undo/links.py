@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from proxyurls.gateway.unprefix import Mount
+    from proxyurls.undo.unprefix import Mount
 
 _SCHEME_AND_HOST = re.compile(r"(?:https?:)?//([^/?#\\]*)", re.IGNORECASE)
 # "//x" would be another host; "/.//x" is the path that it was. Browsers drop tabs and newlines.
@@ -21,8 +21,8 @@ _REFRESH = re.compile(r"""(?is)(\s*[\d.]*\s*[;,]\s*(?:url\s*=\s*)?(["']?))(.*)""
 def location(value: str, mount: Mount) -> str:
     """A Location or Content-Location without the prefix.
 
-    Links to the app's own host become paths, since their scheme may be one that the gateway
-    doesn't speak. Other hosts' links stay.
+    Links to the app's own host become paths, or stay absolute (`Mount.absolute`). Other hosts'
+    links stay.
     """
     link = value.strip(" \t")
     match = _SCHEME_AND_HOST.match(link)
@@ -38,6 +38,8 @@ def location(value: str, mount: Mount) -> str:
     rest = link.removeprefix(mount.prefix)
     if rest != link and rest[:1] in ("", "/", "?", "#"):
         link = rest if rest[:1] == "/" else "/" + rest
+    if match is not None and mount.absolute:
+        return mount.origin + link
     return "/." + link if _OTHER_HOST.match(link) else link
 
 

@@ -95,11 +95,14 @@ class Mount(NamedTuple):
         prefix: as `paths.prefix_of` gives it.
         host: the Host that was sent to the apiserver.
         origin: the origin that the browser knows: ``http://grafana--monitoring.localhost:8001``.
+        absolute: whether a Location at the app's own host stays absolute, with this origin. It
+            becomes a path if not: its scheme may be one that the gateway doesn't speak.
     """
 
     prefix: str
     host: str
     origin: str
+    absolute: bool = False
 
 
 class _Link(NamedTuple):
