@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from shlex import join
 
 from proxyurls.doctor import identity, manifests
 from proxyurls.doctor.case import Found, Skipped
@@ -83,8 +84,6 @@ def _command(case: Case, target: Target) -> str:
     """A command that asks for just this segment: `fetch` looks up a bare name."""
     if target.port or target.scheme or case.kind != "service" or case.lookup.refusal:
         return case.command(port=target.port or "", scheme=target.scheme or "")
-    from shlex import join
-
     return join(["proxyurls", "fetch", "--raw", target.path(case.suffix)])
 
 

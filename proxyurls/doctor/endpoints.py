@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxyurls.doctor import kubectl, manifests, pods, references, selection
+from proxyurls.doctor import commands, manifests, pods, references, selection
 from proxyurls.doctor.addresses import read_addresses
 from proxyurls.doctor.case import Found, Skipped
 from proxyurls.doctor.existence import label
@@ -83,7 +83,7 @@ def _none(case: Case, port: dict[str, Any], selector: dict[str, str]) -> Found:
     except Refused as error:
         text = f"no address is behind {label(case)}; pods may not be read ({error})"
         wanted = ",".join(f"{key}={value}" for key, value in selector.items())
-        remedy = f"kubectl get pods -n {case.target.namespace} -l '{wanted}'"
+        remedy = commands.in_namespace(case, "get", "pods", "-l", wanted)
         return Found("no-endpoints", text, remedy)
     waiting = [pod for pod in matching if not pods.is_ready(pod)]
     if len(waiting) == len(matching):
@@ -113,11 +113,11 @@ def _not_ready(case: Case, known: Sequence[Address], selector: dict[str, str]) -
         return _troubles(case, waiting)
     shown = ", ".join(one.ip + (f" (pod {one.pod!r})" if one.pod else "") for one in known[:_SHOWN])
     text = f"no address behind {label(case)} is ready: {shown}"
-    return Found("pods-not-ready", text, f"kubectl get pods -n {case.target.namespace}")
+    return Found("pods-not-ready", text, commands.in_namespace(case, "get", "pods"))
 
 
 def _troubles(case: Case, waiting: Sequence[dict[str, Any]]) -> Found:
-    told = [pods.trouble(pod) for pod in waiting[:_SHOWN]]
+    told = [pods.trouble(case, pod) for pod in waiting[:_SHOWN]]
     more = f", and {len(waiting) - _SHOWN} more" if len(waiting) > _SHOWN else ""
     text = f"no pod behind {label(case)} is ready: {'; '.join(text for text, _ in told)}{more}"
     return Found("pods-not-ready", text, told[0][1])
@@ -148,7 +148,7 @@ def _not_served(
     ]
     if not name:
         change = [{"op": "remove", "path": f"/subsets/{ready[0].subset or 0}/ports/{at}/name"}]
-    return Found("port-not-served", text, kubectl.patch(case, "endpoints", change))
+    return Found("port-not-served", text, commands.patch(case, "endpoints", change))
 
 
 def _declared(found: Sequence[dict[str, Any]]) -> list[tuple[str, int]]:
@@ -175,7 +175,7 @@ def _no_such_target(case: Case, port: dict[str, Any], declared: Sequence[tuple[s
     name, number = declared[0] if declared else ("", port["port"])
     path = f"/spec/ports/{at}/targetPort"
     change = [{"op": "replace", "path": path, "value": name or number}]
-    return Found("port-not-served", text, kubectl.patch(case, "service", change))
+    return Found("port-not-served", text, commands.patch(case, "service", change))
 
 
 def _ask(case: Case, serving: Sequence[Address], name: str) -> None:

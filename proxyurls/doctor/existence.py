@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from proxyurls.causes import typed
-from proxyurls.doctor import near
+from proxyurls.doctor import commands, near
 from proxyurls.doctor.case import Found, Skipped
 
 TYPE_CHECKING = False
@@ -85,21 +85,17 @@ def _no_pod(case: Case) -> Found:
         return Found(cause, f"{text}; near: {_listed(names)}", case.command(name=names[0]))
     if cause == "no-such-namespace":
         return Found(cause, text, "kubectl get namespaces")
-    return Found(cause, text, f"kubectl get pods -n {case.lookup.space}")
+    return Found(cause, text, commands.in_namespace(case, "get", "pods"))
 
 
 def _no_node(case: Case) -> Found:
     names, text = near.nodes(case), f"there is no {label(case)}"
     if names:
         return Found("no-such-node", f"{text}; near: {_listed(names)}", case.command(name=names[0]))
-    return Found("no-such-node", text, "kubectl get nodes")
+    return Found("no-such-node", text, commands.in_namespace(case, "get", "nodes"))
 
 
 def _other_kind(case: Case, kind: str) -> str:
     """The same request to another kind of object of that name."""
-    from shlex import quote
-
     port = case.port if isinstance(case.port, int) or kind == "service" else None
-    words = typed(kind, case.name, case.lookup.space, port, case.scheme)
-    suffix = "" if case.suffix in ("", "/") else f" {quote(case.suffix)}"
-    return f"proxyurls fetch {words}{suffix}"
+    return commands.fetch(case, typed(kind, case.name, case.lookup.space, port, case.scheme))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxyurls.doctor import kubectl, pods
+from proxyurls.doctor import commands, pods
 from proxyurls.doctor.case import Found
 from proxyurls.doctor.existence import label
 from proxyurls.doctor.shapes import POD
@@ -34,25 +34,23 @@ def check_pod(case: Case, pod: dict[str, Any]) -> str:
     status, spec = pod.get("status") or {}, pod.get("spec") or {}
     has = pods.addresses(pod)
     if not has:
-        trouble, remedy = pods.trouble(pod)
+        trouble, remedy = pods.trouble(case, pod)
         raise Found("address-not-allowed", f"{label(case)} has no address yet; {trouble}", remedy)
     ip = has[0]
     if not pods.is_proxied(ip):
         text = f"{label(case)} has address {ip}, and loopback and link-local are never proxied to"
-        raise Found("address-not-allowed", text, kubectl.describe("pod", case.name, _space(case)))
+        raise Found(
+            "address-not-allowed", text, commands.in_namespace(case, "describe", "pod", case.name)
+        )
     if status.get("phase") in _ENDED:
-        trouble, remedy = pods.trouble(pod)
+        trouble, remedy = pods.trouble(case, pod)
         raise Found("pods-not-ready", f"{label(case)} has ended; {trouble}", remedy)
     text = f"its address is {ip}" + (
         ", its node's (hostNetwork)" if spec.get("hostNetwork") else ""
     )
     if not pods.is_ready(pod):
-        text += f"; it is not ready, which matters to services alone ({pods.trouble(pod)[0]})"
+        text += f"; it is not ready, which matters to services alone ({pods.trouble(case, pod)[0]})"
     return text
-
-
-def _space(case: Case) -> str:
-    return case.target.namespace or ""
 
 
 def check_node(case: Case, node: dict[str, Any]) -> str:
@@ -70,7 +68,9 @@ def check_node(case: Case, node: dict[str, Any]) -> str:
     chosen = next((kind for kind in _PREFERRED if kind in has), None)
     if chosen is None:
         text = f"{label(case)} has no address, so its kubelet has not reported yet"
-        raise Found("address-not-allowed", text, kubectl.describe("node", case.name))
+        raise Found(
+            "address-not-allowed", text, commands.in_namespace(case, "describe", "node", case.name)
+        )
     text = f"its {chosen} is {has[chosen]}"
     ready = next((c for c in status.get("conditions") or [] if c["type"] == "Ready"), None)
     if ready and ready["status"] != "True":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from urllib.parse import quote
 
-from proxyurls.doctor import kubectl
+from proxyurls.doctor import commands
 from proxyurls.doctor.reading import read, read_list
 from proxyurls.doctor.shapes import POD
 
@@ -66,10 +66,11 @@ def is_ready(pod: dict[str, Any]) -> bool:
     return (_condition(pod, "Ready") or {}).get("status") == "True"
 
 
-def trouble(pod: dict[str, Any]) -> tuple[str, str]:
+def trouble(case: Case, pod: dict[str, Any]) -> tuple[str, str]:
     """What keeps a pod from being ready, and the command that shows more.
 
     Args:
+        case: whose target it is behind.
         pod: a Pod object that is not ready.
 
     Returns:
@@ -77,10 +78,10 @@ def trouble(pod: dict[str, Any]) -> tuple[str, str]:
         example, and a command of kubectl.
     """
     meta, status = pod["metadata"], pod.get("status") or {}
-    name, space = meta["name"], meta["namespace"]
+    name = meta["name"]
     since = (_condition(pod, "Ready") or {}).get("lastTransitionTime")
     head = f"pod {name!r}" + (f" since {since}" if since else "")
-    remedy = kubectl.describe("pod", name, space)
+    remedy = commands.in_namespace(case, "describe", "pod", name)
     phase = status.get("phase") or "Pending"
     statuses = [*(status.get("initContainerStatuses") or []), *_containers(status)]
     for one in statuses:
@@ -93,7 +94,8 @@ def trouble(pod: dict[str, Any]) -> tuple[str, str]:
             ran += f", restarted {again} times"
         if waiting:
             if last or again:
-                remedy = kubectl.logs(name, one["name"], space)
+                words = ("logs", name, "-c", one["name"], "--previous")
+                remedy = commands.in_namespace(case, *words)
             return f"{head}: container {one['name']!r} waits: {_why(waiting)}{ran}", remedy
         if ended and ended.get("exitCode"):
             return f"{head}: container {one['name']!r} ended: {_why(ended)}{ran}", remedy

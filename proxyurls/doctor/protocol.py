@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shlex import join
 
-from proxyurls.doctor import kubectl
+from proxyurls.doctor import commands
 from proxyurls.doctor.case import Found, Skipped
 from proxyurls.doctor.existence import label
 from proxyurls.doctor.lookup import container_ports
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from proxyurls.doctor.case import Case
+
+_RULE = ", and the apiserver proxies HTTP over TCP"
 
 
 def check(case: Case) -> str:
@@ -63,7 +65,7 @@ def _no_ports(case: Case) -> Found:
     number = case.port if isinstance(case.port, int) else 443 if case.scheme == "https" else 80
     change = {"spec": {"ports": [{"port": number}]}}
     text = f"{label(case)} has no ports"
-    return Found("no-such-port", text, kubectl.patch(case, "service", change))
+    return Found("no-such-port", text, commands.patch(case, "service", change))
 
 
 def _other_protocol(
@@ -76,7 +78,7 @@ def _other_protocol(
     ]
     if any(twin.get("targetPort") == port.get("targetPort") for twin in twins):
         return f"TCP: port {port['port']} is {protocol} and TCP, with the same port of the pods"
-    text = f"port {port['port']} of {label(case)} is {protocol}, and the apiserver proxies HTTP/TCP"
+    text = f"port {port['port']} of {label(case)} is {protocol}{_RULE}"
     can = usable(case)
     same = [p for p in can if p.port == port["port"]]
     if not can:
@@ -92,7 +94,7 @@ def _check_pod(case: Case) -> str:
     protocols = [p.get("protocol") or "TCP" for p in declared]
     if not protocols or "TCP" in protocols:
         return "TCP"
-    text = f"port {number} of {label(case)} is {protocols[0]}, and the apiserver proxies HTTP/TCP"
+    text = f"port {number} of {label(case)} is {protocols[0]}{_RULE}"
     tcp = [p for p in ports if (p.get("protocol") or "TCP") == "TCP"]
     if not tcp:
         raise Found("not-tcp", f"{text}; it declares no TCP port")

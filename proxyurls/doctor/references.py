@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from proxyurls.doctor import kubectl, pods
+from shlex import join
+
+from proxyurls.doctor import commands, pods
 from proxyurls.doctor.case import Found
 from proxyurls.doctor.existence import label
 from proxyurls.doctor.port import asked_port
@@ -79,16 +81,21 @@ def _no_good(case: Case, serving: Sequence[Address], wrong: Sequence[str]) -> Fo
     text = f"the apiserver proxies to pods of the namespace alone, and behind {label(case)} "
     text += "; ".join(wrong[:3])
     if (case.name, case.target.namespace) == ("kubernetes", "default"):
-        return Found("no-target-ref", f"{text}: it is the apiserver", "proxyurls fetch --raw /")
+        return Found(
+            "no-target-ref",
+            f"{text}: it is the apiserver",
+            "proxyurls fetch --raw /",
+        )
     pod = _with_address(case, first.ip)
     if pod is None or first.subset is None:
         number = first.number((asked_port(case) or {}).get("name") or "")
         host = f"[{first.ip}]" if ":" in first.ip else first.ip
-        return Found("no-target-ref", text, f"curl {case.scheme or 'http'}://{host}:{number}/")
+        url = f"{case.target.scheme or 'http'}://{host}:{number}/{case.suffix.lstrip('/')}"
+        return Found("no-target-ref", text, join(["curl", url]))
     reference = {"kind": "Pod", "namespace": case.target.namespace, "name": pod}
     path = f"/subsets/{first.subset}/addresses/{first.place}/targetRef"
     change = [{"op": "add", "path": path, "value": reference}]
-    return Found("no-target-ref", text, kubectl.patch(case, "endpoints", change))
+    return Found("no-target-ref", text, commands.patch(case, "endpoints", change))
 
 
 def _with_address(case: Case, ip: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import SequenceMatcher
 
-from proxyurls.doctor import kubectl, near, pods
+from proxyurls.doctor import commands, near, pods
 from proxyurls.doctor.case import Found
 from proxyurls.doctor.existence import label
 from proxyurls.doctor.reading import Refused, read_list
@@ -43,7 +43,9 @@ def no_selector(case: Case) -> Found:
         if labels:
             text += f"; pod {pod['metadata']['name']!r} may be meant"
             return Found(
-                "no-endpoints", text, kubectl.patch(case, "service", {"spec": {"selector": labels}})
+                "no-endpoints",
+                text,
+                commands.patch(case, "service", {"spec": {"selector": labels}}),
             )
     return Found("no-endpoints", text)
 
@@ -65,7 +67,8 @@ def no_match(case: Case, selector: dict[str, str]) -> Found:
     if idle:
         kind, name = idle
         text = f"{kind} {name!r} behind {label(case)} has 0 replicas"
-        return Found("scaled-to-zero", text, kubectl.scale(kind, name, case.target.namespace or ""))
+        remedy = commands.in_namespace(case, "scale", f"{kind}/{name}", "--replicas=1")
+        return Found("scaled-to-zero", text, remedy)
     ranked = sorted(
         ((_likeness(case, selector, pod), pod["metadata"]["name"], pod) for pod in _labelled(case)),
         key=lambda row: (-row[0], row[1]),
@@ -79,7 +82,7 @@ def no_match(case: Case, selector: dict[str, str]) -> Found:
         )
         text += f"; pod {name!r} has {has}"
         change = {"spec": {"selector": other}}
-        return Found("selector-mismatch", text, kubectl.patch(case, "service", change))
+        return Found("selector-mismatch", text, commands.patch(case, "service", change))
     return _elsewhere(case, selector, text)
 
 
@@ -94,7 +97,7 @@ def _elsewhere(case: Case, selector: dict[str, str], text: str) -> Found:
         if near.exists(case, f"/api/v1/namespaces/{space}/services/{case.name}"):
             return Found("selector-mismatch", text, case.command(namespace=space))
         return Found("selector-mismatch", text, f"proxyurls services -n {space}")
-    remedy = f"kubectl get deployments,statefulsets,daemonsets,pods -n {case.target.namespace}"
+    remedy = commands.in_namespace(case, "get", "deployments,statefulsets,daemonsets,pods")
     return Found("selector-mismatch", text, remedy)
 
 

@@ -71,7 +71,8 @@ class Lab:
         **spec: Any,
     ) -> None:
         """Make a Pod, and report what its kubelet would: it runs at the app's address."""
-        container = {"name": "app", "image": "none", "ports": list(ports)}
+        container: dict[str, Any] = {"name": "app", "image": "none", "ports": list(ports)}
+        container["readinessProbe"] = {"tcpSocket": {"port": self.port}}
         pod = {**objects.meta(name, self.namespace), "spec": {"containers": [container], **spec}}
         pod["metadata"]["labels"] = labels
         self.make("pods", pod)
