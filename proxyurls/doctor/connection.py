@@ -70,7 +70,8 @@ def _secured(
     try:
         context = make_context(config.tls, None)
     except CredentialError as error:
-        raise Found("wrong-config", str(error)) from error
+        remedy = "give the file of the cluster's CA: --certificate-authority FILE"
+        raise Found("wrong-config", str(error), remedy) from error
     try:
         return context.wrap_socket(connection, server_hostname=way.host.encode())
     except ssl.SSLCertVerificationError as error:

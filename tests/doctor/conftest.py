@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from contract.upstream import Upstream
 
     Lead = Callable[..., Doctor]
+    Kubectl = Callable[[str, Path | None], None]
 
 NAMESPACE = "doctor-ways"
 WEB = f"web.{NAMESPACE}"
@@ -95,3 +97,20 @@ def lab(
     namespace = request.path.stem.replace("test_", "doctor-")
     apiserver.add_namespace(namespace)
     return Lab(apiserver, namespace, upstream, Doctor(apiserver.kubeconfig, capsys))
+
+
+@pytest.fixture
+def kubectl(apiserver: APIServer) -> Kubectl:
+    """Type a command with kubectl in it, for a kubeconfig and in its folder."""
+    if apiserver.kubectl is None:
+        pytest.skip("KUBEBUILDER_ASSETS has no kubectl")
+    path = f"{apiserver.kubectl.parent}:{os.environ['PATH']}"
+
+    def kubectl(command: str, kubeconfig: Path | None) -> None:
+        assert command.startswith("kubectl "), command
+        assert kubeconfig
+        environ = {**os.environ, "PATH": path, "KUBECONFIG": str(kubeconfig)}
+        words = ["bash", "-c", command]
+        subprocess.run(words, check=True, env=environ, cwd=kubeconfig.parent)
+
+    return kubectl

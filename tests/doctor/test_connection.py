@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 import socket
-import subprocess
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
@@ -23,17 +21,10 @@ if TYPE_CHECKING:
 
     from contract.cluster import APIServer
 
-    from .conftest import Lead
+    from .conftest import Kubectl, Lead
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 VERSION = b'{"gitVersion": "v1.20.2"}'
-
-
-@pytest.fixture
-def closed() -> str:
-    """A port that nothing listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"127.0.0.1:{listener.getsockname()[1]}"
 
 
 def option(remedy: str, name: str) -> tuple[str, str]:
@@ -41,17 +32,6 @@ def option(remedy: str, name: str) -> tuple[str, str]:
     found = re.search(rf"{name}[ =](\S+)", remedy)
     assert found, remedy
     return name, found[1]
-
-
-def kubectl(apiserver: APIServer, command: str, kubeconfig: Path) -> None:
-    """Type a command with kubectl in it."""
-    assert apiserver.kubectl, "no kubectl in KUBEBUILDER_ASSETS"
-    environ = {
-        **os.environ,
-        "PATH": f"{apiserver.kubectl.parent}:{os.environ['PATH']}",
-        "KUBECONFIG": str(kubeconfig),
-    }
-    subprocess.run(["bash", "-c", command], check=True, env=environ, cwd=kubeconfig.parent)
 
 
 # Name lookup and TCP.
@@ -76,7 +56,9 @@ def test_unknown_host(apiserver: APIServer, lead: Lead, web: str) -> None:
     assert doctor(web, "--server", apiserver.server).healthy
 
 
-def test_refused(apiserver: APIServer, lead: Lead, web: str, closed: str) -> None:
+def test_refused(apiserver: APIServer, lead: Lead, web: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = f"127.0.0.1:{listener.getsockname()[1]}"
     doctor = lead(f"https://{closed}")
     found = doctor(web)
     assert found.cause == {
@@ -143,7 +125,9 @@ def test_all_addresses_are_tried(
 # TLS.
 
 
-def test_unknown_authority(apiserver: APIServer, lead: Lead, web: str, tmp_path: Path) -> None:
+def test_unknown_authority(
+    apiserver: APIServer, lead: Lead, web: str, kubectl: Kubectl, tmp_path: Path
+) -> None:
     """The kubeconfig has no CA; its owner makes a file of it, by the command that is named."""
     doctor = lead(cluster={})
     found = doctor(web)
@@ -154,7 +138,7 @@ def test_unknown_authority(apiserver: APIServer, lead: Lead, web: str, tmp_path:
     )
     command = re.search(r"\((kubectl .*)\), and give", found.cause["remedy"])
     assert command, found.cause
-    kubectl(apiserver, command[1].replace("ca.crt", f"{tmp_path}/ca.crt"), apiserver.kubeconfig)
+    kubectl(command[1].replace("ca.crt", f"{tmp_path}/ca.crt"), apiserver.kubeconfig)
     name, value = option(found.cause["remedy"], "--certificate-authority")
     assert doctor(web, name, str(tmp_path / value)).healthy
 
@@ -420,7 +404,7 @@ def test_proxy_wants_a_password(
     assert "pa%3Ass" not in str(healthy)
 
 
-def test_proxy_refuses(apiserver: APIServer, lead: Lead, web: str) -> None:
+def test_proxy_refuses(apiserver: APIServer, lead: Lead, web: str, kubectl: Kubectl) -> None:
     with Loopback(lambda _: Answer(b"no", 403)) as proxy:
         doctor = lead(cluster=through(apiserver, proxy.url))
         found = doctor(web)
@@ -428,21 +412,23 @@ def test_proxy_refuses(apiserver: APIServer, lead: Lead, web: str) -> None:
     assert f"the proxy {proxy.url} answered 403 Forbidden to CONNECT" in found.cause["text"]
     assert doctor.kubeconfig
     command = found.cause["remedy"].partition("go without: ")[2]
-    kubectl(apiserver, command, doctor.kubeconfig)
+    kubectl(command, doctor.kubeconfig)
     assert doctor(web).healthy
 
 
 @pytest.mark.parametrize("scheme", ["http", "https", "socks5"])
 def test_proxy_is_not_there(
-    apiserver: APIServer, lead: Lead, web: str, closed: str, scheme: str
+    apiserver: APIServer, lead: Lead, web: str, kubectl: Kubectl, scheme: str
 ) -> None:
-    doctor = lead(cluster=through(apiserver, f"{scheme}://{closed}"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+    doctor = lead(cluster=through(apiserver, url))
     found = doctor(web)
     assert found.cause["name"] == "refused"
-    assert found.cause["text"].startswith(f"can't connect to the proxy {scheme}://{closed}: ")
+    assert found.cause["text"].startswith(f"can't connect to the proxy {url}: ")
     command = found.cause["remedy"].partition("go without: ")[2]
     assert doctor.kubeconfig
-    kubectl(apiserver, command, doctor.kubeconfig)
+    kubectl(command, doctor.kubeconfig)
     assert doctor(web).healthy
 
 
@@ -462,7 +448,9 @@ def test_proxy_of_the_environment(
     assert doctor(web, *options).healthy
 
 
-def test_proxy_with_tls(apiserver: APIServer, lead: Lead, web: str, authority: Authority) -> None:
+def test_proxy_with_tls(
+    apiserver: APIServer, lead: Lead, web: str, kubectl: Kubectl, authority: Authority
+) -> None:
     """Its certificate is not checked for by us, but by the HTTP library, with the system's CAs."""
     context = authority.context("127.0.0.1", since=-DAY, until=DAY)
     with Loopback(lambda _: Answer(), tls=context) as proxy:
@@ -470,5 +458,5 @@ def test_proxy_with_tls(apiserver: APIServer, lead: Lead, web: str, authority: A
         found = doctor(web)
     assert found.cause["name"] == "unknown-authority"
     assert doctor.kubeconfig
-    kubectl(apiserver, "kubectl config unset clusters.front.proxy-url", doctor.kubeconfig)
+    kubectl("kubectl config unset clusters.front.proxy-url", doctor.kubeconfig)
     assert doctor(web).healthy
