@@ -38,6 +38,12 @@ with open({record!r}, "w") as file:
     json.dump({{"argv": sys.argv, "environ": dict(os.environ)}}, file)
 {more}
 """
+# For the demo's program, which alone may look at the demo's kubeconfig.
+SHOW_KUBECONFIG = """\
+path = os.environ["KUBECONFIG"]
+with open({record!r}, "a") as file:
+    file.write("\\n" + json.dumps([os.stat(path).st_mode, open(path).read()]))
+"""
 
 
 @dataclass
@@ -72,13 +78,19 @@ class Bench:
         """A program that writes down how it was called, and then does something."""
         path = self.folder / name
         record = str(self.record(name))
+        more = more.replace("{record!r}", repr(record))
         path.write_text(RECORD.format(python=sys.executable, record=record, more=more))
         path.chmod(0o700)
         return path
 
     def record(self, name: str) -> Path:
-        """What such a program has written down."""
+        """Where such a program writes it down."""
         return self.folder / f"{name}.called"
+
+    def called(self, name: str) -> dict[str, Any]:
+        """How such a program was called: its ``argv`` and ``environ``."""
+        content: dict[str, Any] = json.loads(self.record(name).read_text().partition("\n")[0])
+        return content
 
     def clusters(self) -> dict[str, dict[str, Any]]:
         """The kubeconfig's clusters."""
@@ -239,7 +251,7 @@ def _write(bench: Bench) -> None:
     bench.program("plugin-babbles", f"print('token: ' + {token!r})")
     bench.program("plugin-spills", f"sys.stdout.buffer.write({token!r}.encode() + bytes([255]))")
     bench.program("browser")
-    bench.program("program")
+    bench.program("program", SHOW_KUBECONFIG)
 
 
 def _closed_port() -> int:

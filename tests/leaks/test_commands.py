@@ -19,18 +19,14 @@ import pytest
 
 from proxyurls.cli.commands import COMMANDS as KNOWN
 
-from .bench import KINDS, NAMESPACE, built
+from .bench import KINDS
 from .failures import COMMANDS, FAILURES, words
 from .marks import Search
 from .recorder import Job
 from .runs import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-    from contract.cluster import APIServer
-    from contract.fixtures import Serve
 
     from .bench import Bench
     from .failures import Failure
@@ -40,17 +36,6 @@ if TYPE_CHECKING:
 PLUGIN = frozenset(("exec-arg of ours", "exec-env of ours", "proxy-password"))
 ALL = bool(os.environ.get("PROXYURLS_ALL_SECRETS"))
 LINK = re.compile(r"http://[^/ ]+(/[^ ]*[?&]token=([\w-]+))")
-
-
-@pytest.fixture(scope="session")
-def bench(
-    apiserver: APIServer, serve: Serve, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Bench]:
-    app = serve()
-    apiserver.add_namespace(NAMESPACE)
-    apiserver.add_service("web", NAMESPACE, upstream=app.address)
-    with built(tmp_path_factory.mktemp("bench"), apiserver, app) as made:
-        yield made
 
 
 def kinds(number: int, failure: Failure) -> list[str]:
