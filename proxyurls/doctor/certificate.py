@@ -22,6 +22,7 @@ _COMMON_NAME, _ORGANIZATION = bytes.fromhex("550403"), bytes.fromhex("55040a")
 _ALTERNATIVE_NAMES = bytes.fromhex("551d11")
 
 Item = tuple[int, bytes]  # tag and content
+_NOTHING: Item = (0, b"")
 
 
 class Certificate(Record):
@@ -53,23 +54,19 @@ def read_pem(pem: bytes) -> Certificate | None:
     inner = text.partition(begin)[2].partition(end)[0]
     try:
         return read(ssl.PEM_cert_to_DER_cert(f"{begin}{inner}{end}"))
-    except ValueError:
+    except ValueError:  # no base64
         return None
 
 
-def read(der: bytes) -> Certificate:
-    """Read a certificate.
+def read(der: bytes) -> Certificate | None:
+    """Read a certificate; None where it can't be read.
 
     Args:
         der: its bytes.
-
-    Raises:
-        ValueError: it is none.
     """
     try:
-        (_, outer) = next(_items(der))
-        (_, inner) = next(_items(outer))
-        fields = list(_items(inner))
+        ((_, outer),) = _items(der)
+        fields = list(_items(next(_items(outer), _NOTHING)[1]))
         if fields[0][0] == _VERSION:
             del fields[0]
         _, _, issuer, validity, subject = (content for _, content in fields[:5])
@@ -82,8 +79,8 @@ def read(der: bytes) -> Certificate:
             not_before=begin,
             not_after=end,
         )
-    except (IndexError, StopIteration) as error:
-        raise ValueError("it is cut short") from error
+    except (ValueError, IndexError):
+        return None
 
 
 def _items(data: bytes) -> Iterator[Item]:
@@ -120,7 +117,7 @@ def _names(extensions: bytes) -> Iterator[str]:
             parts = list(_items(extension))
             if parts[0] != (_OID, _ALTERNATIVE_NAMES):
                 continue
-            (_, names) = next(_items(parts[-1][1]))
+            ((_, names),) = _items(parts[-1][1])
             for tag, value in _items(names):
                 if tag == _DNS:
                     yield value.decode("ascii", "replace")

@@ -12,15 +12,13 @@ from contextlib import ExitStack
 
 from proxyurls.client import APIClient
 from proxyurls.config.model import Credential, Impersonate
-from proxyurls.config.tls import make_context
 from proxyurls.doctor import trust
 from proxyurls.doctor.case import Case, Found
 from proxyurls.doctor.certificate import read
 from proxyurls.doctor.way import Way
-from proxyurls.doctor.wire import Said, ask
+from proxyurls.doctor.wire import Said
 from proxyurls.errors import ConnectionFailed, CredentialError, InvalidConfig, shown
 from proxyurls.status import connection_error, parse_status, phrase
-from proxyurls.urls import join
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +26,8 @@ if TYPE_CHECKING:
 
     from proxyurls.config import Config
 
-_HTTPS_EXPECTED = b"HTTP request to an HTTPS server"  # Go's net/http, server.go
+# Of Go's net/http (server.go), and of nginx.
+_HTTPS_EXPECTED = (b"HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS port")
 # An apiserver may want credentials even for its version; a gateway before it in its own words.
 _LOGIN_NEEDED = (http.client.UNAUTHORIZED, http.client.FORBIDDEN)
 
@@ -43,7 +42,6 @@ def check(case: Case) -> str:
         Found: what is in the way.
     """
     config = case.config
-    path = "/" + join(config.base_url, "/version").partition("://")[2].partition("/")[2]
     way = Way(config, case.timeout, case.options)
     parts = []
     with ExitStack() as stack:
@@ -52,9 +50,9 @@ def check(case: Case) -> str:
             said = _ask_by_client(config, case.timeout)
         else:
             if way.secure:
-                connection = stack.enter_context(_secured(config, way, path, case, connection))
+                connection = stack.enter_context(_secured(way, connection))
             parts.append(_tls(config, connection))
-            said = _ask(config, way, path, case.timeout, connection)
+            said = _ask(way, connection)
     trust.check_clock(config.server, said.headers)
     who = _judged(config, way, said)
     case.client = APIClient(config, timeout=case.timeout, credentials=case.credentials)
@@ -64,20 +62,16 @@ def check(case: Case) -> str:
     return "; ".join(filter(None, [reached, way.silent, *parts, who]))
 
 
-def _secured(
-    config: Config, way: Way, path: str, case: Case, connection: socket.socket
-) -> ssl.SSLSocket:
+def _secured(way: Way, connection: socket.socket) -> ssl.SSLSocket:
     try:
-        context = make_context(config.tls, None)
+        return way.handshake(connection, way.config.tls)
     except CredentialError as error:
         remedy = "give the file of the cluster's CA: --certificate-authority FILE"
         raise Found("wrong-config", str(error), remedy) from error
-    try:
-        return context.wrap_socket(connection, server_hostname=way.host.encode())
     except ssl.SSLCertVerificationError as error:
-        raise trust.untrusted(config, way, path, case.timeout, error) from error
+        raise trust.untrusted(way, error) from error
     except OSError as error:
-        raise trust.failed(config, way, path, case.timeout, error) from error
+        raise trust.failed(way, error) from error
 
 
 def _tls(config: Config, connection: socket.socket) -> str:
@@ -86,18 +80,28 @@ def _tls(config: Config, connection: socket.socket) -> str:
     if config.tls.insecure:
         return "its certificate was not checked at all (insecure-skip-tls-verify)"
     certificate = read(connection.getpeercert(binary_form=True) or b"")
+    if certificate is None:
+        return "its certificate is trusted"
     return (
         f"its certificate by {shown(certificate.issuer)} is trusted, and valid until "
         f"{trust.moment(certificate.not_after)}"
     )
 
 
-def _ask(config: Config, way: Way, path: str, seconds: float, connection: socket.socket) -> Said:
+def _ask(way: Way, connection: socket.socket) -> Said:
+    config = way.config
     try:
-        return ask(connection, "GET", way.target(path), way.headers(), seconds)
+        return way.ask(connection)
     except (OSError, http.client.HTTPException) as error:
+        if not way.secure and not isinstance(error, TimeoutError) and trust.speaks_tls(way):
+            raise _tls_expected(config) from error
         failure = connection_error(config.server, error, proxy=config.proxy_url, connected=True)
         raise _found(failure) from error
+
+
+def _tls_expected(config: Config) -> Found:
+    url = "https://" + config.base_url.partition("://")[2]
+    return Found("tls-expected", f"{config.server} speaks https, not http", f"give --server {url}")
 
 
 def _ask_by_client(config: Config, seconds: float) -> Said:
@@ -114,7 +118,10 @@ def _ask_by_client(config: Config, seconds: float) -> Said:
         text, _, remedy = str(error).partition("; ")
         raise Found("wrong-config", text, remedy) from error
     except ConnectionFailed as error:
-        raise _found(error) from error
+        found = _found(error)
+        if "certificate" in found.text:  # the library doesn't say whose it was
+            found.text += ", or that of the proxy, for which this machine's CAs count"
+        raise found from error
 
 
 def _found(error: ConnectionFailed) -> Found:
@@ -132,11 +139,8 @@ def _judged(config: Config, way: Way, said: Said) -> str:
         Found: "tls-expected" or "no-apiserver".
     """
     answer = f"{config.server} answered {phrase(said.status)} to GET /version"
-    if not way.secure and _HTTPS_EXPECTED in said.body:
-        url = "https://" + config.base_url.partition("://")[2]
-        raise Found(
-            "tls-expected", f"{config.server} speaks https, not http", f"give --server {url}"
-        )
+    if not way.secure and any(words in said.body for words in _HTTPS_EXPECTED):
+        raise _tls_expected(config)
     if parse_status(said.body) is not None or said.status in _LOGIN_NEEDED:
         return f"it answers {phrase(said.status)} to those who don't say who they are"
     version = _version(said.body)

@@ -9,11 +9,10 @@ import http.client
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
+from proxyurls.config.model import TLS
 from proxyurls.config.server import is_loopback
-from proxyurls.config.tls import make_context
 from proxyurls.doctor.case import Found
 from proxyurls.doctor.certificate import Certificate, read, read_pem
-from proxyurls.doctor.wire import ask
 from proxyurls.errors import shown
 
 TYPE_CHECKING = False
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
 _DRIFT = timedelta(minutes=5)  # less is usual, and hurts nobody
 _NAMES_SHOWN = 6
+_ANY = TLS(insecure=True)
+# For whoever has a kubeconfig that works.
 _GET_CA = (
     "kubectl config view --minify --raw --flatten "
     "-o 'jsonpath={.clusters[0].cluster.certificate-authority-data}' | base64 -d > ca.crt"
@@ -61,19 +62,15 @@ def server_time(headers: Mapping[str, str]) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
-def untrusted(
-    config: Config, way: Way, path: str, seconds: float, error: ssl.SSLCertVerificationError
-) -> Found:
+def untrusted(way: Way, error: ssl.SSLCertVerificationError) -> Found:
     """What is wrong with a certificate.
 
     Args:
-        config: what it was checked against.
         way: how to get to the server.
-        path: what to ask the server for, to learn its time.
-        seconds: how long each step may take.
         error: what the check said.
     """
-    certificate, theirs = _look(config, way, path, seconds)
+    config = way.config
+    certificate, theirs = _look(way)
     why = error.verify_message
     if "has expired" in why or "not yet valid" in why:
         return _not_now(config, certificate, theirs, expired="has expired" in why)
@@ -82,27 +79,25 @@ def untrusted(
     return _unknown_authority(config, way, certificate)
 
 
-def failed(config: Config, way: Way, path: str, seconds: float, error: OSError) -> Found:
+def failed(way: Way, error: OSError) -> Found:
     """Why the handshake failed before there was a certificate.
 
     Args:
-        config: where to.
-        way: how to get there.
-        path: what to ask for by http.
-        seconds: how long each step may take.
+        way: how to get to the server.
         error: what TLS said.
     """
+    config = way.config
     server = config.server
     if isinstance(error, TimeoutError):
         return Found(
             "no-answer",
             f"{server} is connected ({way.address}), but did not finish the TLS handshake within "
-            f"{seconds:g} seconds",
+            f"{way.seconds:g} seconds",
         )
     reason = str(getattr(error, "reason", None) or error.strerror or error)
     try:
         with way.open() as plain:
-            said = ask(plain, "GET", path, way.headers(), seconds)
+            said = way.ask(plain)
     except (OSError, http.client.HTTPException):
         return Found("tls-refused", f"no TLS connection to {server} comes about ({reason})")
     # Go's answer to a request without TLS; then the handshake failed for another reason.
@@ -115,23 +110,28 @@ def failed(config: Config, way: Way, path: str, seconds: float, error: OSError) 
     return Found("not-tls", f"{server} speaks http, and not https", remedy)
 
 
-def _look(
-    config: Config, way: Way, path: str, seconds: float
-) -> tuple[Certificate | None, datetime | None]:
+def speaks_tls(way: Way) -> bool:
+    """Whether a server that does not answer by http speaks TLS.
+
+    Args:
+        way: how to get to it.
+    """
+    try:
+        with way.open() as plain, way.handshake(plain, _ANY):
+            return True
+    except OSError:
+        return False
+
+
+def _look(way: Way) -> tuple[Certificate | None, datetime | None]:
     """The server's certificate and time, as far as they can be had."""
-    tls = config.tls.replaced(insecure=True, ca_file="", ca_data=None)
-    context = make_context(tls, None)
+    tls = way.config.tls.replaced(insecure=True, ca_file="", ca_data=None)
     certificate = theirs = None
     try:
-        with (
-            way.open() as plain,
-            context.wrap_socket(plain, server_hostname=way.host.encode()) as secured,
-        ):
-            der = secured.getpeercert(binary_form=True)
-            certificate = read(der) if der else None
-            said = ask(secured, "GET", path, way.headers(), seconds)
-            theirs = server_time(said.headers)
-    except (OSError, http.client.HTTPException, ValueError):
+        with way.open() as plain, way.handshake(plain, tls) as secured:
+            certificate = read(secured.getpeercert(binary_form=True) or b"")
+            theirs = server_time(way.ask(secured).headers)
+    except (OSError, http.client.HTTPException):
         # What is known by then is said; the check's own words are there in any case.
         return certificate, None
     return certificate, theirs

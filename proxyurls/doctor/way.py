@@ -11,14 +11,20 @@ from urllib.parse import unquote, urlsplit
 
 from proxyurls.causes import CAUSES
 from proxyurls.config.server import mask_password, split_host
+from proxyurls.config.tls import make_context
 from proxyurls.doctor.case import Found
 from proxyurls.doctor.wire import ask
 from proxyurls.errors import shown
 from proxyurls.status import phrase
+from proxyurls.urls import join
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ssl
+
     from proxyurls.config import Config
+    from proxyurls.config.model import TLS
+    from proxyurls.doctor.wire import Said
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL)
@@ -34,6 +40,8 @@ class Way:
 
     Attributes:
         authority: HOST:PORT of the server.
+        config: as given.
+        seconds: as given.
         host: the host alone, without brackets.
         secure: whether it is asked by https.
         tunnelled: whether a proxy in between is one that `open` can speak to: the others take TLS
@@ -44,8 +52,8 @@ class Way:
 
     def __init__(self, config: Config, seconds: float, options: str = "") -> None:
         scheme, host, port = split_host(config.base_url)
-        self._config = config
-        self._seconds = seconds
+        self.config = config
+        self.seconds = seconds
         self._options = options
         self._port = int(port)
         self.secure = scheme == "https"
@@ -76,18 +84,36 @@ class Way:
                 raise
         return connection
 
-    def target(self, path: str) -> str:
-        """What to ask for on that connection: a proxy that makes no tunnel wants the whole URL.
+    def handshake(self, connection: socket.socket, tls: TLS) -> ssl.SSLSocket:
+        """TLS on a connection to the server, without a client certificate.
 
         Args:
-            path: the absolute path, the server's own one included.
-        """
-        return path if self._proxy is None or self.secure else f"http://{self.authority}{path}"
+            connection: from `open`; it belongs to the result, or is closed.
+            tls: how to check the server's certificate.
 
-    def headers(self) -> dict[str, str]:
-        """What goes along with it: no credential but the proxy's own."""
-        own = {} if self._proxy is None or self.secure else self._proxy_authorization()
-        return {"Host": self.authority, "User-Agent": "proxyurls", **own}
+        Raises:
+            CredentialError: the CA can't be used.
+            OSError: no TLS came about; an SSLError is one.
+        """
+        context = make_context(tls, None)
+        return context.wrap_socket(connection, server_hostname=self.host.encode())
+
+    def ask(self, connection: socket.socket) -> Said:
+        """GET the server's version, with no credential but the proxy's own.
+
+        Args:
+            connection: from `open` or `handshake`.
+
+        Raises:
+            OSError, http.client.HTTPException: no answer came, or it's no HTTP.
+        """
+        url = join(self.config.base_url, "/version")
+        headers = {"Host": self.authority, "User-Agent": "proxyurls"}
+        target = "/" + url.partition("://")[2].partition("/")[2]
+        if self._proxy is not None and not self.secure:  # no tunnel: it wants the whole URL
+            target = url
+            headers.update(self._proxy_authorization())
+        return ask(connection, "GET", target, headers, self.seconds)
 
     def _dial(self, host: str, port: int) -> socket.socket:
         addresses = self._look_up(host, port)
@@ -97,7 +123,7 @@ class Way:
                 f"[{address[0]}]:{port}" if ":" in address[0] else f"{address[0]}:{port}"
             )
             connection = socket.socket(family, socket.SOCK_STREAM)
-            connection.settimeout(self._seconds)
+            connection.settimeout(self.seconds)
             try:
                 connection.connect(address)
             except OSError as error:
@@ -121,24 +147,29 @@ class Way:
 
         thread = threading.Thread(target=look_up, daemon=True)
         thread.start()
-        thread.join(self._seconds)
+        thread.join(self.seconds)
         if not answers:
-            raise self._unknown(host, f"no answer within {self._seconds:g} seconds")
+            why = f"no answer within {self.seconds:g} seconds"
+            raise self._unknown(host, why, silent=True)
         if isinstance(answers[0], OSError):
-            raise self._unknown(host, answers[0].strerror or str(answers[0])) from answers[0]
+            error = answers[0]
+            why = error.strerror or str(error)
+            raise self._unknown(host, why, silent=error.errno == socket.EAI_AGAIN) from error
         found = [(row[0], row[4]) for row in answers[0]]  # type: ignore[attr-defined]
         return list(dict.fromkeys(found))
 
-    def _unknown(self, host: str, why: str) -> Found:
-        text = f"the host name {shown(host)} is not known here ({why})"
-        if self._proxy is None:
-            return Found("unknown-host", f"{text}: it is that of the server {self._config.server}")
-        return Found("unknown-host", f"{text}: it is that of {self._who}", self._around())
+    def _unknown(self, host: str, why: str, *, silent: bool = False) -> Found:
+        who = self._who if self._proxy else f"the server {self.config.server}"
+        text = f"the host name {shown(host)} is not known here ({why}): it is that of {who}"
+        if silent:
+            remedy = "no name server answers: check the network, the VPN and /etc/resolv.conf"
+            return Found("unknown-host", text, remedy)
+        return Found("unknown-host", text, self._around() if self._proxy else None)
 
     def _unreached(self, failures: list[tuple[str, OSError]]) -> Found:
         refused = any(isinstance(error, ConnectionRefusedError) for _, error in failures)
         cause = "refused" if refused else "no-connection"
-        who = self._config.server if self._proxy is None else self._who
+        who = self.config.server if self._proxy is None else self._who
         why = "; ".join(self._why(*failure) for failure in failures)
         remedy = None if self._proxy is None else self._around()
         return Found(cause, f"can't connect to {who}: {why}", remedy)
@@ -147,7 +178,7 @@ class Way:
         if isinstance(error, ConnectionRefusedError):
             return f"{address} refused the connection"
         if isinstance(error, TimeoutError):
-            return f"{address} did not answer within {self._seconds:g} seconds"
+            return f"{address} did not answer within {self.seconds:g} seconds"
         if error.errno in _NO_ROUTE:
             return f"there is no route to {address}"
         return f"{address}: {error.strerror or error}"
@@ -155,7 +186,7 @@ class Way:
     def _tunnel(self, connection: socket.socket) -> None:
         headers = {"Host": self.authority, **self._proxy_authorization()}
         try:
-            said = ask(connection, "CONNECT", self.authority, headers, self._seconds)
+            said = ask(connection, "CONNECT", self.authority, headers, self.seconds)
         except (OSError, http.client.HTTPException) as error:
             raise Found(
                 "proxy-refused",
@@ -181,7 +212,7 @@ class Way:
         """How to change the proxy, or to go without."""
         if self._source.startswith("$") and " " not in self._source:  # not "$KUBECONFIG FILE"
             return f"mend {self._source}, or go around the proxy: export NO_PROXY={self.host}"
-        cluster = self._config.cluster
+        cluster = self.config.cluster
         if cluster and "." not in cluster:  # which kubectl takes for a path
             unset = join_words(["kubectl", "config", "unset", f"clusters.{cluster}.proxy-url"])
             return (
