@@ -310,7 +310,8 @@ def list_objects(
     while True:
         query = {"limit": PAGE_SIZE, "labelSelector": label_selector, "continue": token}
         try:
-            given = urlencode({key: value for key, value in query.items() if value})
+            sent = {key: value for key, value in query.items() if value}
+            given = urlencode(sent, errors="replace")  # a token may hold half a character
             page = client.get_json(f"{path}?{given}", accept=accept)
         except APIStatusError as error:
             if error.status != HTTPStatus.GONE or not token or restarts == _RESTARTS:

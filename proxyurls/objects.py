@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # apimachinery, util/validation: IsDNS1123Subdomain names pods and nodes, IsDNS1123Label
 # namespaces, services and their ports.
 _SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -46,12 +47,20 @@ def _word(value: object) -> bool:
     return isinstance(value, str)
 
 
+def _flag(value: object) -> bool:
+    return value is None or isinstance(value, bool)
+
+
 def _port(value: object) -> bool:
     return type(value) is int and 0 < value < 65536
 
 
 def _node_port(value: object) -> bool:
     return value is None or value == 0 or _port(value)
+
+
+def _version(value: object) -> bool:  # it goes into the URL of a watch as it is
+    return value is None or (isinstance(value, str) and _UNRESERVED.fullmatch(value) is not None)
 
 
 def _labels(value: object) -> bool:
@@ -77,6 +86,21 @@ SERVICE: Members = {
     },
     "status": {"loadBalancer": {"ingress": [{"ip": _text, "hostname": _text}]}},
 }
+# The gateway shows a service, and why it can't be reached, whatever its name.
+_OF_ANY_NAME: Members = {"name": _word, "namespace": _word, "labels": _labels}
+LISTED_SERVICE: Members = {**SERVICE, "metadata": _OF_ANY_NAME}
+SLICE: Members = {
+    "metadata": _OF_ANY_NAME,
+    "endpoints": [
+        {"addresses": [_word], "conditions": {"ready": _flag}, "targetRef": {"name": _text}}
+    ],
+}
+_ADDRESS: Members = {"ip": _word, "targetRef": {"name": _text}}
+ENDPOINTS: Members = {
+    "metadata": _OF_ANY_NAME,
+    "subsets": [{"addresses": [_ADDRESS], "notReadyAddresses": [_ADDRESS]}],
+}
+VERSIONED: Members = {"metadata": {"resourceVersion": _version}}
 POD: Members = {
     "spec": {
         "containers": [{"ports": [{"containerPort": _port, "name": _port_name, "protocol": _text}]}]
@@ -148,4 +172,4 @@ def items_of(answer: dict[str, Any], shape: Shape, server: str) -> list[dict[str
 
 def list_of(shape: Shape) -> Shape:
     """What a list of such objects must look like."""
-    return {"metadata": {"continue": _text, "resourceVersion": _text}, "items": [shape]}
+    return {"metadata": {"continue": _text, "resourceVersion": _version}, "items": [shape]}

@@ -183,7 +183,7 @@ class Access:
     def decide(self, facts: Facts) -> Decision:
         """What is to be done with a request."""
         host = facts.host.lower()
-        label = self._label(host)
+        label = self._label(host) if facts.host.isascii() else None  # "\u212a".lower() is "k"
         page = facts.mode in (None, "navigate") and facts.dest in (None, "document")
         navigation = facts.method == "GET" and page and not facts.websocket
         if label is None:
@@ -301,7 +301,7 @@ class Access:
         """To the index's host, whose cookie says whether this browser was let in."""
         target = f"{facts.path}?{facts.query}" if facts.query else facts.path
         via = self._issue(self._vias, label, target, _SECONDS)
-        place = f"http://{self.host()}{OPEN}{label}?via={via}&path={quote(target, safe='/')}"
+        place = f"http://{self.host()}{OPEN}{label}?via={via}&path={_quoted(target)}"
         return HandOver(place)
 
     def _harmless(self, facts: Facts, label: str) -> bool:
@@ -363,6 +363,11 @@ class Access:
             for name, _, value in (pair.partition("=") for pair in cookies.split(";"))
             if name.strip() == self.cookie_name
         )
+
+
+def _quoted(path: str) -> str:
+    """A path as a parameter, whatever bytes came in it."""
+    return quote(path, safe="/", errors="surrogateescape")
 
 
 def _first(query: str, name: str) -> str:

@@ -9,6 +9,7 @@ from proxyurls.discovery import ServiceRecord, record, services_path
 from proxyurls.errors import InvalidInput
 from proxyurls.gateway import readiness
 from proxyurls.gateway.mirror import Mirror, Source
+from proxyurls.objects import ENDPOINTS, LISTED_SERVICE, SLICE
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -79,18 +80,18 @@ class Feed:
         self._services = Mirror(
             config,
             [
-                Source(services_path(None), None, read),
-                Source(services_path(config.namespace), config.namespace, read),
+                Source(services_path(None), None, LISTED_SERVICE, read),
+                Source(services_path(config.namespace), config.namespace, LISTED_SERVICE, read),
             ],
             credentials=shared,
         )
         self._endpoints: Mirror[Piece] = Mirror(
             config,
             [
-                Source(_SLICES.format(""), None, from_slice),
-                Source(_ENDPOINTS.format(""), None, from_endpoints),
-                Source(_SLICES.format(here), config.namespace, from_slice),
-                Source(_ENDPOINTS.format(here), config.namespace, from_endpoints),
+                Source(_SLICES.format(""), None, SLICE, from_slice),
+                Source(_ENDPOINTS.format(""), None, ENDPOINTS, from_endpoints),
+                Source(_SLICES.format(here), config.namespace, SLICE, from_slice),
+                Source(_ENDPOINTS.format(here), config.namespace, ENDPOINTS, from_endpoints),
             ],
             credentials=shared,
         )

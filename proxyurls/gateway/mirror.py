@@ -23,8 +23,8 @@ from proxyurls.errors import (
     ClusterError,
     ConfigError,
     ConnectionFailed,
-    ProxyURLsError,
 )
+from proxyurls.objects import VERSIONED, check
 from proxyurls.status import status_error
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from proxyurls.config import Config
     from proxyurls.config.credentials import Credentials
+    from proxyurls.objects import Shape
 
     Key = tuple[str, str]
 
@@ -55,11 +56,13 @@ class Source(Generic[T]):
     Attributes:
         path: where it is.
         scope: the namespace it is limited to; None is all.
+        shape: what its objects must look like.
         read: makes an object small.
     """
 
     path: str
     scope: str | None
+    shape: Shape
     read: Callable[[dict[str, Any]], T]
 
 
@@ -181,10 +184,12 @@ class Mirror(Generic[T]):
     def _list_one(self, source: Source[T]) -> Source[T]:
         items: dict[Key, T] = {}
         versions: list[str] = []
-        with self._sensible(source):
-            for item in list_objects(self._client, source.path, on_version=versions.append):
-                key, value = self._read(source, item)
-                items[key] = value
+        listed = list_objects(
+            self._client, source.path, on_version=versions.append, shape=source.shape
+        )
+        for item in listed:
+            key, value = self._read(source, item)
+            items[key] = value
         with self._lock:
             self._items, self._dirty = items, True
             self._state = replace(self._state, source=source, problem="", seen=time.time())
@@ -232,9 +237,10 @@ class Mirror(Generic[T]):
             number = code if isinstance(code, int) else 500
             self._gone_or(status_error(self._server, number, json.dumps(item).encode()))
             return False
-        with self._sensible(source):
-            version = str(item["metadata"].get("resourceVersion") or "")
-            change = None if kind == "BOOKMARK" else self._read(source, item)
+        for shape in (VERSIONED,) if kind == "BOOKMARK" else (VERSIONED, source.shape):
+            check(item, shape, self._server)
+        version = str((item.get("metadata") or {}).get("resourceVersion") or "")
+        change = None if kind == "BOOKMARK" else self._read(source, item)
         with self._lock:
             if change and kind == "DELETED":
                 self._items.pop(change[0], None)
@@ -253,19 +259,6 @@ class Mirror(Generic[T]):
 
     def _read(self, source: Source[T], item: dict[str, Any]) -> tuple[Key, T]:
         return (item["metadata"]["namespace"], item["metadata"]["name"]), source.read(item)
-
-    @contextlib.contextmanager
-    def _sensible(self, source: Source[T]) -> Iterator[None]:
-        """What is no object of Kubernetes is the server's fault, and must not end the thread."""
-        try:
-            yield
-        except ProxyURLsError:
-            raise
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ConnectionFailed(
-                f"{self._server} sent an object of {source.path} that can't be read "
-                f"({type(error).__name__}: {error}); is it an apiserver?"
-            ) from error
 
     def _json(self, line: bytes) -> dict[str, Any]:
         try:

@@ -7,16 +7,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from proxyurls.errors import InvalidSuffix, shown
-from proxyurls.suffix import clean, received, split
+from proxyurls.suffix import clean, collapses, received
 
 if TYPE_CHECKING:
     from proxyurls.target import Target
-
-# What the apiserver would collapse. It would then compute a wrong prefix for the page's links
-# (tests/contract/test_body.py), so it gets the path as the app sees it in any case.
-_COLLAPSES = re.compile(r"/(?:/|\.{1,2}(?:/|$))")
-_DOT = re.compile("%2e", re.IGNORECASE)
-_SLASH = re.compile("%2f", re.IGNORECASE)
 
 
 class Asked(NamedTuple):
@@ -69,9 +63,9 @@ def asked(request_target: str, prefix: str = "") -> Asked:
         if rest[:1] != "/":
             rest = "/" + rest
     suffix = clean(rest) or "/"
-    path = split(suffix)[0]
-    if _COLLAPSES.search(_SLASH.sub("/", _DOT.sub(".", path))):
-        suffix = received(suffix)
+    if collapses(suffix):  # the app gets the same path in any case
+        again = asked(received(suffix), prefix)  # the prefix may have stood behind it
+        return Asked(again.suffix, again.prefixed or rest != request_target)
     return Asked(suffix, rest != request_target)
 
 

@@ -567,3 +567,17 @@ def test_two_runs_know_nothing_of_each_other() -> None:
     one, two = gateway(), Access(b"another", PORT, random=lambda: "random1")
     assert two.decide(facts(cookie=cookie(one))) == Refuse(403, "token", True)
     assert enter(two, one.link(APP)) == Refuse(403, "stale", True)
+
+
+def test_bytes_that_are_no_text_in_a_path() -> None:
+    """They come back from the index's host as they were."""
+    decision = gateway().decide(facts(path="/\udcff", query="\udce9=%", **TYPED))
+    assert isinstance(decision, HandOver)
+    assert decision.location.endswith("&path=/%FF%3F%E9%3D%25")
+
+
+def test_a_host_that_is_ours_in_lower_case_alone() -> None:
+    """The Kelvin sign's lower case is a "k", but no host name of ours has it."""
+    assert gateway().decide(facts("\u212aibana--a.localhost:8001", **TYPED)) == Refuse(
+        421, "host", navigation=True
+    )

@@ -263,11 +263,18 @@ def posing(
     ("listed", "problem"),
     [
         (b"<html>Log in</html>", "is no apiserver"),
-        (listing({"metadata": {"name": "web"}}), "can't be read (KeyError: 'namespace')"),
-        (listing({"metadata": {"name": "a", "namespace": "b"}, "spec": {"ports": 7}}), "TypeError"),
-        (listing({"metadata": {"name": "a", "namespace": "b"}, "spec": [7]}), "can't be read"),
-        (listing({"spec": {}}), "can't be read"),
-        (listing(None), "can't be read"),
+        (listing({"metadata": {"name": "web"}}), "metadata.namespace = null, which no apiserver"),
+        (
+            listing({"metadata": {"name": "a", "namespace": "b"}, "spec": {"ports": 7}}),
+            "ports = '7'",
+        ),
+        (listing({"metadata": {"name": "a", "namespace": "b"}, "spec": [7]}), "spec = '[7]'"),
+        (
+            listing({"metadata": {"name": "a", "namespace": "b"}, "spec": {"type": []}}),
+            "type = '[]'",
+        ),
+        (listing({"spec": {}}), "metadata.name = null"),
+        (listing(None), "items[] = null"),
     ],
 )
 def test_lists_that_make_no_sense(
