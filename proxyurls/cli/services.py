@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
     from proxyurls.cli.parser import Parser
     from proxyurls.cluster import Cluster
@@ -151,7 +152,7 @@ def _print_yaml(records: Iterable[ServiceRecord], progress: Line) -> int:
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     count = 0
     for record in records:
-        values = [record.as_dict()]
+        values = [_whole(record.as_dict())]
         # Written as it is, or all but ASCII escaped: nothing between that a terminal can't take.
         plain = _printable(values)
         print(yaml.dump(values, Dumper=dumper, sort_keys=False, allow_unicode=plain), end="")
@@ -160,6 +161,17 @@ def _print_yaml(records: Iterable[ServiceRecord], progress: Line) -> int:
     if count == 0:
         print("[]")
     return count
+
+
+def _whole(value: Any) -> Any:
+    """The value with half characters spelled out: YAML has no word for them."""
+    if isinstance(value, dict):
+        return {key: _whole(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    return value
 
 
 def _printable(value: object) -> bool:
