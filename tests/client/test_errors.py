@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from discovery.servers import OBJECT, Answer, Blurter, Loopback
 
+from proxyurls import status
+from proxyurls.causes import CAUSES
 from proxyurls.errors import APIStatusError, ClusterError, ConnectionFailed
 
 from .asking import SECRET, TIME_LIMIT, Authority, always, same
@@ -192,3 +195,40 @@ class TestAnswer:
         ):
             ask(configure(server.url), "/x")
         assert len(server.requests) == 1
+
+
+class TestCauses:
+    """What an error may come from, by names that doctor and the docs use."""
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            ConnectionFailed("x", causes=["refused"]),
+            APIStatusError("x", status=503, detail="d", causes=["no-such-port", "pods-not-ready"]),
+        ],
+    )
+    def test_kept(self, error: ClusterError) -> None:
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
+
+    def test_all_are_in_the_table(self) -> None:
+        assert {name for name, _ in status._SIGNS} <= CAUSES.keys()
+
+    def test_named(self, configure: Configure, authority: Authority) -> None:
+        for server, cluster, cause in (
+            (
+                Loopback(lambda _: Answer(), tls=authority.server("127.0.0.1")),
+                {},
+                "unknown-authority",
+            ),
+            (
+                Loopback(lambda _: Answer(), tls=authority.server("other.test")),
+                authority.cluster,
+                "wrong-certificate-name",
+            ),
+            (always(b"<html>", 403), {}, "no-apiserver"),
+            (always(b"[]"), {}, "no-apiserver"),
+        ):
+            with server:
+                assert same(configure(server.url, cluster=cluster)).causes == (cause,)
+        assert same(configure("https://k8s.invalid")).causes == ("unknown-host",)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import re
 import socket
+import sys
+import threading
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
@@ -54,6 +56,30 @@ def test_unknown_host(apiserver: APIServer, lead: Lead, web: str) -> None:
     assert found.cause["text"].startswith("the host name 'k8s.invalid' is not known here (")
     assert found.cause["remedy"] == "check --server or --context"
     assert doctor(web, "--server", apiserver.server).healthy
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_no_name_server(
+    apiserver: APIServer, lead: Lead, web: str, monkeypatch: pytest.MonkeyPatch, *, hangs: bool
+) -> None:
+    """The system says so at once, or asks on until we give up."""
+    given_up = threading.Event()
+
+    def look_up(*_: object, **__: object) -> list[object]:
+        if hangs:
+            given_up.wait(20)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    doctor = lead(apiserver.server.replace("127.0.0.1", "localhost"))
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", look_up)
+        found = doctor(web, "--request-timeout", "300ms")
+    given_up.set()
+    assert found.cause["name"] == "unknown-host"
+    why = "no answer within 0.3 seconds" if hangs else "Temporary failure in name resolution"
+    assert f"'localhost' is not known here ({why})" in found.cause["text"]
+    assert found.cause["remedy"].startswith("no name server answers: check the network")
+    assert doctor(web).healthy
 
 
 def test_refused(apiserver: APIServer, lead: Lead, web: str) -> None:
@@ -260,6 +286,24 @@ def test_http_to_https(apiserver: APIServer, lead: Lead, web: str) -> None:
     assert doctor(web, *option(found.cause["remedy"], "--server")).healthy
 
 
+@pytest.mark.parametrize("said", [b"", b"<h1>The plain HTTP request was sent to HTTPS port"])
+def test_http_to_https_of_another_server(
+    apiserver: APIServer, lead: Lead, web: str, authority: Authority, said: bytes
+) -> None:
+    """What stands in front speaks TLS alone, or says so in nginx's words."""
+    with (
+        Front(apiserver, authority.context("127.0.0.1", since=-DAY, until=DAY)) as front,
+        Loopback(lambda _: Answer(said, 400)) as nginx,
+    ):
+        url = nginx.url if said else front.url.replace("https", "http")
+        doctor = lead(url, cluster={"certificate-authority": str(authority.file)})
+        found = doctor(web)
+        assert found.cause["name"] == "tls-expected"
+        name, value = option(found.cause["remedy"], "--server")
+        assert value == url.replace("http", "https")
+        assert doctor(web, name, front.url).healthy
+
+
 def test_https_to_http(apiserver: APIServer, lead: Lead, web: str) -> None:
     with Front(apiserver) as front:
         doctor = lead(front.url.replace("http", "https"))
@@ -448,6 +492,34 @@ def test_proxy_of_the_environment(
     assert doctor(web, *options).healthy
 
 
+def test_plain_http_through_a_proxy(lead: Lead, web: str, apiserver: APIServer) -> None:
+    """It's asked for whole URLs, and gets no credential but its own."""
+    with Loopback(lambda _: Answer(VERSION)) as proxy:
+        own = {"proxy-url": proxy.url.replace("//", "//a:b@")}
+        doctor = lead("http://127.1:8001", cluster=own)
+        found = doctor(web)
+        asked = proxy.requests[0]
+    assert found.step("connection")[0] == "ok"
+    assert asked.target == "http://127.1:8001/version"
+    assert asked.headers["proxy-authorization"] == "Basic YTpi"
+    assert "authorization" not in asked.headers
+    trusting = ("--certificate-authority", str(apiserver.ca_file))
+    assert doctor(web, "--server", apiserver.server, *trusting).cause["name"] == "refused"
+
+
+def test_proxy_with_socks(
+    lead: Lead, web: str, apiserver: APIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes a package more, which is not there."""
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"socks5://127.0.0.1:{listener.getsockname()[1]}"
+        found = lead(cluster=through(apiserver, url))(web)
+    assert found.cause["name"] == "wrong-config"
+    assert found.cause["remedy"] == "type: pip install 'proxyurls[socks]'"
+    assert lead()(web).healthy
+
+
 def test_proxy_with_tls(
     apiserver: APIServer, lead: Lead, web: str, kubectl: Kubectl, authority: Authority
 ) -> None:
@@ -457,6 +529,6 @@ def test_proxy_with_tls(
         doctor = lead(cluster=through(apiserver, proxy.url))
         found = doctor(web)
     assert found.cause["name"] == "unknown-authority"
-    assert doctor.kubeconfig
+    assert "or that of the proxy, for which this machine's CAs count" in found.cause["text"]
     kubectl("kubectl config unset clusters.front.proxy-url", doctor.kubeconfig)
     assert doctor(web).healthy
