@@ -5,7 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from shlex import join
 
-from proxyurls.doctor import identity, manifests
+from proxyurls.causes import typed
+from proxyurls.doctor import commands, identity, manifests
 from proxyurls.doctor.case import Found, Skipped
 from proxyurls.doctor.lookup import container_ports, look_up
 from proxyurls.doctor.review import may
@@ -83,7 +84,8 @@ def _not_allowed(case: Case, what: str, user: str | None) -> Found:
 def _command(case: Case, target: Target) -> str:
     """A command that asks for just this segment: `fetch` looks up a bare name."""
     if target.port or target.scheme or case.kind != "service" or case.lookup.refusal:
-        return case.command(port=target.port or "", scheme=target.scheme or "")
+        words = (target.kind, target.name, target.namespace, target.port, target.scheme)
+        return commands.fetch(case, typed(*words))
     return join(["proxyurls", "fetch", "--raw", target.path(case.suffix)])
 
 

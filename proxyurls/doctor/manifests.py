@@ -68,7 +68,7 @@ def role(
         user: the user's name as the apiserver knows it.
     """
     kind = "Role" if namespace else "ClusterRole"
-    bound = f"{name}:{hashlib.sha256(user.encode()).hexdigest()[:8]}"
+    bound = f"{name}:{hashlib.sha256(user.encode()).hexdigest()[:16]}"
     place = f"\n  namespace: {quoted(namespace)}" if namespace else ""
     account = _ACCOUNT.fullmatch(user)
     if account:

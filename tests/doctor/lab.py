@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .asking import Doctor, Report
 
 READY = {"type": "Ready", "status": "True"}
+SINCE = "2026-11-25T01:02:03Z"
 
 
 @dataclass
@@ -156,3 +157,28 @@ def running(ip: str, *, ready: bool = True) -> dict[str, Any]:
     """The status of a pod that runs."""
     condition = {**READY, "status": "True" if ready else "False"}
     return {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}], "conditions": [condition]}
+
+
+def waiting(reason: str, message: str, **more: object) -> dict[str, Any]:
+    """The status of a container that waits."""
+    state = {"waiting": {"reason": reason, "message": message}}
+    return {"name": "app", "ready": False, "restartCount": 0, "state": state, **more}
+
+
+def not_ready(*containers: dict[str, Any], **more: object) -> dict[str, Any]:
+    """The status of a pod that is not ready since a known time."""
+    ready = {"type": "Ready", "status": "False", "lastTransitionTime": SINCE}
+    return {
+        "phase": "Pending",
+        "conditions": [{**ready, "reason": "ContainersNotReady", "message": "app"}],
+        "containerStatuses": [{"image": "none", "imageID": "", **one} for one in containers],
+        **more,
+    }
+
+
+CRASH = waiting(
+    "CrashLoopBackOff",
+    "back-off",
+    restartCount=7,
+    lastState={"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
+)

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from .lab import running
+from .lab import CRASH, not_ready, running
 
 if TYPE_CHECKING:
     from .lab import Lab
-
-SINCE = "2026-11-25T01:02:03Z"
-
-
-def mend(lab: Lab, name: str, pod: str, *ports: dict[str, Any]) -> None:
-    """Do the endpoints controller's part, once the remedy has been applied."""
-    lab.serve(name, *ports, pod=pod)
 
 
 def test_healthy(lab: Lab) -> None:
@@ -27,252 +20,6 @@ def test_healthy(lab: Lab) -> None:
         "ok",
         f"1 of 1 addresses ready: {lab.ip}:{lab.port} is pod 'fine-0'",
     )
-
-
-def test_no_selector(lab: Lab) -> None:
-    """Neither selector nor Endpoints: a selector for the pod of that name."""
-    lab.pod("bare-5f7b-x", labels={"app": "bare", "pod-template-hash": "5f7b"})
-    lab.service("bare", {"port": 80})
-    assert lab.said("bare") == (404, 'services "bare" not found')
-    report = lab.doctor(lab.target("bare"))
-    assert report.cause["name"] == "no-endpoints"
-    assert report.cause["text"] == (
-        f"service 'bare' in namespace {lab.namespace!r} has no selector and no Endpoints, "
-        "so nothing is behind it; pod 'bare-5f7b-x' may be meant"
-    )
-    assert lab.remedy(report) == (
-        f"kubectl patch service bare -n {lab.namespace} --type=merge "
-        """-p '{"spec": {"selector": {"app": "bare"}}}'"""
-    )
-    lab.run(report)
-    mend(lab, "bare", "bare-5f7b-x")
-    assert lab.doctor(*report.argv).healthy
-
-
-def test_no_selector_and_no_pod(lab: Lab) -> None:
-    """There is no pod that may be meant, so nothing can be typed."""
-    lab.service("lonely", {"port": 80})
-    report = lab.doctor(lab.target("lonely"))
-    assert report.cause["name"] == "no-endpoints"
-    assert lab.remedy(report) == "give it a selector, or an Endpoints object"
-    lab.pod("someone")
-    mend(lab, "lonely", "someone")
-    assert lab.doctor(*report.argv).healthy
-
-
-def test_wrong_label(lab: Lab) -> None:
-    """The selector's value is misspelt: which label differs, and the patch that mends it."""
-    lab.pod("orders-1", labels={"app": "orders", "tier": "back"})
-    lab.service("orders", {"port": 80}, selector={"app": "ordres", "tier": "back"})
-    lab.endpoints("orders")
-    assert lab.said("orders") == (503, 'no endpoints available for service "orders"')
-    report = lab.doctor(lab.target("orders"))
-    assert report.cause["name"] == "selector-mismatch"
-    assert report.cause["text"] == (
-        f"service 'orders' in namespace {lab.namespace!r} selects app=ordres,tier=back, "
-        "and no pod has that; pod 'orders-1' has app=orders"
-    )
-    assert lab.remedy(report) == (
-        f"kubectl patch service orders -n {lab.namespace} --type=merge "
-        """-p '{"spec": {"selector": {"app": "orders"}}}'"""
-    )
-    lab.run(report)
-    mend(lab, "orders", "orders-1")
-    assert lab.doctor(*report.argv).healthy
-
-
-def test_label_too_many(lab: Lab) -> None:
-    """The pod lacks one of the labels: the patch takes it out of the selector."""
-    lab.pod("stock-1", labels={"app": "stock"})
-    lab.service("stock", {"port": 80}, selector={"app": "stock", "release": "blue"})
-    report = lab.doctor(lab.target("stock"))
-    assert report.cause["name"] == "selector-mismatch"
-    assert report.cause["text"].endswith("; pod 'stock-1' has no label release")
-    assert '"release": null' in lab.remedy(report)
-    lab.run(report)
-    mend(lab, "stock", "stock-1")
-    assert lab.doctor(*report.argv).healthy
-
-
-def test_pods_elsewhere(lab: Lab) -> None:
-    """The pods are in another namespace, which a selector never reaches."""
-    space = "doctor-pods-elsewhere"
-    lab.apiserver.add_namespace(space)
-    other = type(lab)(lab.apiserver, space, lab.app, lab.doctor)
-    other.pod("zebra-1", labels={"animal": "zebra"})
-    lab.service("zoo", {"port": 80}, selector={"animal": "zebra"})
-    report = lab.doctor(lab.target("zoo"))
-    assert report.cause["name"] == "selector-mismatch"
-    assert report.cause["text"].endswith(
-        f"; pod 'zebra-1' of namespace {space!r} has, but a service selects in its own alone"
-    )
-    assert lab.remedy(report) == f"proxyurls services -n {space}"
-    lab.run(report)
-    other.service("zoo", {"port": 80}, selector={"animal": "zebra"})
-    other.serve("zoo", pod="zebra-1")
-    report = lab.doctor(*report.argv)
-    assert lab.remedy(report) == f"proxyurls fetch zoo.{space}:80"
-    lab.run(report)
-    assert lab.doctor.remedied(report).healthy
-
-
-def test_nothing_like_it(lab: Lab) -> None:
-    """No pod resembles what is selected: the list of what there is."""
-    lab.service("ghost", {"port": 80}, selector={"spirit": "none"})
-    report = lab.doctor(lab.target("ghost"))
-    assert report.cause["name"] == "selector-mismatch"
-    assert report.cause["text"].endswith("selects spirit=none, and no pod has that")
-    words = "kubectl get deployments,statefulsets,daemonsets,pods"
-    assert lab.remedy(report) == f"{words} -n {lab.namespace}"
-    lab.run(report)
-
-
-def test_scaled_to_zero(lab: Lab) -> None:
-    """The Deployment behind it has no replicas: the command that gives it one."""
-    labels = {"app": "night"}
-    template = {
-        "metadata": {"labels": labels},
-        "spec": {"containers": [{"name": "app", "image": "none"}]},
-    }
-    spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
-    lab.make("deployments", {"metadata": {"name": "night"}, "spec": spec}, group="apps/v1")
-    lab.service("night", {"port": 80}, selector=labels)
-    lab.endpoints("night")
-    assert lab.said("night") == (503, 'no endpoints available for service "night"')
-    report = lab.doctor(lab.target("night"))
-    assert report.cause["name"] == "scaled-to-zero"
-    assert report.cause["text"] == (
-        f"deployment 'night' behind service 'night' in namespace {lab.namespace!r} has 0 replicas"
-    )
-    assert lab.remedy(report) == (f"kubectl scale deployment/night --replicas=1 -n {lab.namespace}")
-    lab.run(report)
-    lab.pod("night-1", labels=labels)  # the controllers' part
-    mend(lab, "night", "night-1")
-    assert lab.doctor(*report.argv).healthy
-
-
-def waiting(reason: str, message: str, **more: object) -> dict[str, Any]:
-    """The status of a container that waits."""
-    state = {"waiting": {"reason": reason, "message": message}}
-    return {"name": "app", "ready": False, "restartCount": 0, "state": state, **more}
-
-
-def not_ready(*containers: dict[str, Any], **more: object) -> dict[str, Any]:
-    """The status of a pod that is not ready since a known time."""
-    ready = {"type": "Ready", "status": "False", "lastTransitionTime": SINCE}
-    return {
-        "phase": "Pending",
-        "conditions": [{**ready, "reason": "ContainersNotReady", "message": "app"}],
-        "containerStatuses": [{"image": "none", "imageID": "", **one} for one in containers],
-        **more,
-    }
-
-
-UNSCHEDULABLE = {
-    "type": "PodScheduled",
-    "status": "False",
-    "reason": "Unschedulable",
-    "message": "0/3 nodes are available",
-}
-LAST = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
-CRASH = waiting("CrashLoopBackOff", "back-off", restartCount=7, lastState=LAST)
-ENDED = {"terminated": {"exitCode": 2, "reason": "Error"}}
-
-
-@pytest.mark.parametrize(
-    ("status", "why", "command"),
-    [
-        (
-            not_ready(waiting("ImagePullBackOff", 'Back-off pulling image "none"')),
-            "container 'app' waits: ImagePullBackOff: Back-off pulling image \"none\"",
-            "describe pod",
-        ),
-        (
-            not_ready(CRASH, phase="Running"),
-            "container 'app' waits: CrashLoopBackOff: back-off, exit code 137, restarted 7 times",
-            "logs",
-        ),
-        (
-            not_ready({**waiting("", ""), "state": ENDED}, phase="Running"),
-            "container 'app' ended: Error, exit code 2",
-            "describe pod",
-        ),
-        (
-            not_ready(
-                {"name": "app", "ready": False, "restartCount": 0, "state": {"running": {}}},
-                phase="Running",
-            ),
-            "container 'app' runs, and its readiness probe fails",
-            "describe pod",
-        ),
-        (
-            {"phase": "Pending", "conditions": [UNSCHEDULABLE]},
-            "it is on no node: Unschedulable: 0/3 nodes are available",
-            "describe pod",
-        ),
-        (
-            {"phase": "Failed", "reason": "Evicted", "message": "low on memory"},
-            "it is Failed: Evicted: low on memory",
-            "describe pod",
-        ),
-        ({}, "it is Pending", "describe pod"),
-        ({"phase": "Running"}, "its kubelet has not said that it is", "describe pod"),
-    ],
-    ids=[
-        *("image", "crash", "ended", "probe", "unschedulable", "evicted", "new", "silent"),
-    ],
-)
-def test_not_ready(
-    lab: Lab, request: pytest.FixtureRequest, status: dict[str, Any], why: str, command: str
-) -> None:
-    """A pod is there and not ready: which, since when, why; and what shows more."""
-    name = f"sick-{request.node.callspec.id}"
-    labels = {"app": name}
-    lab.pod(f"{name}-1", labels=labels, status=status)
-    lab.apiserver.create(
-        f"/api/v1/namespaces/{lab.namespace}/pods/{name}-1",
-        {"metadata": {"annotations": {"seen": "yes"}}},
-        method="PATCH",
-    )
-    lab.service(name, {"port": 80}, selector=labels)
-    address = lab.address(f"{name}-1")
-    lab.endpoints(name, {"notReadyAddresses": [address], "ports": [{"port": lab.port}]})
-    assert lab.said(name) == (503, f'no endpoints available for service "{name}"')
-    report = lab.doctor(lab.target(name))
-    assert report.cause["name"] == "pods-not-ready"
-    since = f" since {SINCE}" if "containerStatuses" in status else ""
-    assert report.cause["text"] == (
-        f"no pod behind service '{name}' in namespace {lab.namespace!r} is ready: "
-        f"pod '{name}-1'{since}: {why}"
-    )
-    assert lab.remedy(report).startswith(f"kubectl {command} {name}-1 ")
-    if command != "logs":  # a log is the kubelet's to show, and there is none
-        assert f"{name}-1" in lab.run(report)
-    lab.report(f"{name}-1", running(lab.ip))  # the kubelet's part, once the app is mended
-    mend(lab, name, f"{name}-1")
-    assert lab.doctor(*report.argv).healthy
-
-
-def test_not_ready_and_no_endpoints(lab: Lab) -> None:
-    """The same where not even an Endpoints object is there yet."""
-    lab.pod("slow-1", labels={"app": "slow"}, status=not_ready(CRASH))
-    lab.service("slow", {"port": 80}, selector={"app": "slow"})
-    assert lab.said("slow") == (404, 'services "slow" not found')
-    assert lab.doctor(lab.target("slow")).cause["name"] == "pods-not-ready"
-
-
-def test_not_ready_without_selector(lab: Lab) -> None:
-    """Endpoints made by hand whose addresses are not ready."""
-    lab.pod("hand-1", status=not_ready(CRASH))
-    lab.service("hand", {"port": 80})
-    address = lab.address("hand-1")
-    lab.endpoints("hand", {"notReadyAddresses": [address], "ports": [{"port": lab.port}]})
-    assert "pod 'hand-1' since" in lab.doctor(lab.target("hand")).cause["text"]
-    lab.endpoints("hand", {"notReadyAddresses": [{"ip": lab.ip}], "ports": [{"port": lab.port}]})
-    report = lab.doctor(lab.target("hand"))
-    assert report.cause["name"] == "pods-not-ready"
-    assert report.cause["text"].endswith(f"is ready: {lab.ip}")
-    lab.run(report)
 
 
 def test_some_ready(lab: Lab) -> None:
@@ -305,7 +52,7 @@ def test_no_controller(lab: Lab) -> None:
     assert report.cause["name"] == "no-endpoints"
     assert "the endpoints controller is late, or does not run" in report.cause["text"]
     lab.run(report)
-    mend(lab, "late", "late-1")
+    lab.serve("late", pod="late-1")
     assert lab.doctor(*report.argv).healthy
 
 
@@ -325,7 +72,7 @@ def test_target_port_undeclared(lab: Lab) -> None:
     lab.run(report)
     spec = lab.apiserver.get(f"/api/v1/namespaces/{lab.namespace}/services/typo").json()["spec"]
     assert spec["ports"][0]["targetPort"] == "web"
-    mend(lab, "typo", "typo-1")
+    lab.serve("typo", pod="typo-1")
     assert lab.doctor(*report.argv).healthy
 
 
@@ -343,7 +90,7 @@ def test_one_target_port_undeclared(lab: Lab) -> None:
     report = lab.doctor(lab.target("two:81"))
     assert report.cause["name"] == "port-not-served"
     lab.run(report)
-    mend(lab, "two", "two-1", *ports)
+    lab.serve("two", *ports, pod="two-1")
     assert lab.doctor(*report.argv).healthy
 
 
