@@ -19,14 +19,13 @@ from contract import fixtures
 from proxyurls.gateway import hosts
 
 from .cluster import SERVER, Elasticsearch, fill
+from .pages import PAGES, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from contract.cluster import APIServer
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 HOME = "/home/me"
 _BLOCK = re.compile(r"^```console(?P<how>[ a-z]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _SERVER = re.compile(
@@ -218,13 +217,6 @@ def test_host_names_mean_what_the_page_says() -> None:
         for part in (target.name, target.namespace, target.port, target.scheme):
             assert part is None or str(part) in said or "the same" in said
         assert hosts.label(target) == label
-
-
-def test_every_link_leads_somewhere() -> None:
-    """Within the repository, that is."""
-    for page in PAGES:
-        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
-            assert (page.parent / link).exists(), f"{page.name}: {link}"
 
 
 def test_ci_runs_the_readme_s_commands() -> None:
