@@ -232,7 +232,7 @@ _SAID = (
     ),
     ("no endpoints available", ("pods-not-ready", "port-needed")),
     ("no service port", ("no-such-port",)),
-    ("address not allowed", ("address-not-allowed", "no-target-ref")),
+    ("address not allowed|no preferred addresses found", ("address-not-allowed",)),
     ("does not look like a TLS handshake", ("speaks-http",)),
     ("malformed HTTP response", ("speaks-https",)),
     ("connection reset by peer|trying to reach service: EOF", ("speaks-https", "no-http")),
