@@ -13,6 +13,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from leaks.recorder import chain
 
 from proxyurls.config import load_config, load_kubeconfig
 from proxyurls.errors import ConfigError
@@ -88,13 +89,19 @@ def kubeconfigs(draw: st.DrawFn) -> tuple[str, str]:
     return secret, text
 
 
+def told(error: ConfigError) -> str:
+    """All that an error tells, and what led to it, which a traceback may leave out."""
+    texts = traceback.format_exception(type(error), error, error.__traceback__)
+    return "".join(texts) + "".join(f"{one!r} {one.args!r}" for one in chain(error))
+
+
 def shown_text(path: Path, flags: dict[str, Any]) -> str:
     """Everything about a kubeconfig that a person may get to see."""
     try:
         kube = load_kubeconfig(path, environ={})
         config = load_config(path, environ={"PATH": ""}, **flags)
     except ConfigError as exc:
-        return "".join(traceback.format_exception(type(exc), exc, exc.__traceback__)) + repr(exc)
+        return told(exc)
     credentials = config.credentials()
     shown = [
         repr(kube),
@@ -109,7 +116,7 @@ def shown_text(path: Path, flags: dict[str, Any]) -> str:
         credentials.headers()
         credentials.ssl_context()
     except ConfigError as exc:
-        shown.append("".join(traceback.format_exception(type(exc), exc, exc.__traceback__)))
+        shown.append(told(exc))
     return "\n".join(shown)
 
 

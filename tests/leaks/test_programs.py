@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cli.gateways import ROOT, served
+from discovery.servers import Answer, Loopback
 
 from proxyurls.cli.commands import COMMANDS as KNOWN
 
@@ -64,6 +65,56 @@ def test_a_plugin_gets_what_is_its_own(bench: Bench, tmp_path: Path) -> None:
     assert bench.search.names(json.dumps([given, info])) == set()
 
 
+def test_a_plugin_goes_through_no_shell(bench: Bench, tmp_path: Path) -> None:
+    """Whatever a shell would make of its name, arguments and environment."""
+    odd = "$(touch seen) `touch seen` ; touch seen & 'a b' \"c\" * ~ $HOME \\"
+    program = bench.program("an odd; plugin $HOME", "print(open('never').read())")
+    content = bench.kubeconfig("closed", "exec-token")
+    content["users"] = [
+        {
+            "name": "exec-token",
+            "user": {
+                "exec": {
+                    **bench.users()["exec-token"]["exec"],
+                    "command": str(program),
+                    "args": [odd, "two words"],
+                    "env": [{"name": "ODD", "value": odd}],
+                }
+            },
+        }
+    ]
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(content))
+    done = subprocess.run(
+        [sys.executable, "-m", "proxyurls", "services", "--kubeconfig", str(path)],
+        env=environ(bench, tmp_path),
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    called = bench.called(program.name)
+    assert called["argv"] == [str(program), odd, "two words"]
+    assert called["environ"]["ODD"] == odd
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_no_netrc(bench: Bench, tmp_path: Path) -> None:
+    """What other programs know of a host is no credential for it."""
+    (tmp_path / ".netrc").write_text(f"default login ann password {mark('typed')}\n")
+    with Loopback(lambda _: Answer()) as server:
+        for line in (["cluster-info"], ["services"], ["fetch", "--raw", "/api"]):
+            subprocess.run(
+                [sys.executable, "-m", "proxyurls", *line, "--server", server.url],
+                env=environ(bench, tmp_path, NETRC=str(tmp_path / ".netrc")),
+                capture_output=True,
+                check=False,
+            )
+        asked = [one.headers for one in server.requests]
+    assert len(asked) >= 3
+    assert not [one for one in asked if "authorization" in one]
+
+
 def test_a_browser_gets_the_address_and_no_more(bench: Bench, tmp_path: Path) -> None:
     """It is good for one browser, once; and whoever sees it on a command line comes too late."""
     path = kubeconfig(bench, tmp_path, "real", "token")
@@ -105,6 +156,29 @@ def test_the_demos_own_tokens(bench: Bench, tmp_path: Path) -> None:
     assert search.names(done.stderr + json.dumps(called)) == set()
     assert not Path(called["environ"]["KUBECONFIG"]).exists()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("cluster", ["real", "broken", "by-proxy"])
+def test_completion(bench: Bench, tmp_path: Path, cluster: str) -> None:
+    """What the shell gets when a key is pressed behind a secret."""
+    line = f"proxyurls fetch -H 'X-Api-Key: {mark('api-key')}' --token {mark('typed')} we"
+    answer = tmp_path / "answer"
+    done = subprocess.run(
+        [sys.executable, "-m", "proxyurls"],
+        env=environ(
+            bench,
+            tmp_path,
+            KUBECONFIG=kubeconfig(bench, tmp_path, cluster, "token"),
+            _ARGCOMPLETE="1",
+            COMP_LINE=line,
+            COMP_POINT=str(len(line)),
+            _ARGCOMPLETE_STDOUT_FILENAME=str(answer),
+        ),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert bench.search.names(done.stdout + done.stderr + answer.read_bytes()) == set()
 
 
 @pytest.mark.parametrize("command", KNOWN)
