@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from shlex import join as join_words
 
+from proxyurls.config.server import mask_password
 from proxyurls.doctor.case import Case, Found
 from proxyurls.errors import ConfigError, ConfigNotFound, InvalidURL
 from proxyurls.urls import join
@@ -65,35 +66,42 @@ def described(config: Config) -> str:
     Args:
         config: it is shown as `Config.as_dict` does.
     """
-    facts = config.as_dict()
-    parts = [f"server {config.server}{_source(config, 'server')}"]
+    sources = [config.sources.get(key, "") for key in ("server", "context", "credential")]
+    usual = max(sources, key=sources.count)
+    if sources.count(usual) == 1 or usual.startswith("-"):  # a flag is named beside its value
+        usual = ""
+
+    def of(key: str) -> str:
+        return "" if config.sources.get(key) == usual else _source(config, key)
+
+    parts = [f"server {config.server}{of('server')}"]
     if config.context:
-        parts.append(f'context "{config.context}"{_source(config, "context")}')
+        parts.append(f'context "{config.context}"{of("context")}')
     parts.append(f'namespace "{config.namespace}"')
-    parts.append(credential(config))
+    parts.append(credential(config, usual))
     if config.impersonate:
-        parts.append(f'acting as "{config.impersonate.user}"{_source(config, "impersonate")}')
+        parts.append(f'acting as "{config.impersonate.user}"{of("impersonate")}')
     if config.proxy_url:
-        parts.append(f"through the proxy {facts['proxy_url']}{_source(config, 'proxy_url')}")
-    return ", ".join(parts)
+        parts.append(f"through the proxy {mask_password(config.proxy_url)}{of('proxy_url')}")
+    return f"from {usual}: {', '.join(parts)}" if usual else ", ".join(parts)
 
 
-def credential(config: Config) -> str:
+def credential(config: Config, known: str = "") -> str:
     """What kind of credential it is, of which user, and where that stands.
 
     Args:
         config: where it is from.
+        known: a source that need not be told.
     """
     what = _KINDS.get(config.credential.kind, "no credential")
     if config.credential.kind == "token-file":
         what = f"the token in {config.credential.token_file}"
     if config.credential.exec and config.credential.kind == "exec":
         what = f"the exec plugin {config.credential.exec.command}"
-    of = f' of user "{config.user}"' if config.user and config.credential.kind != "none" else ""
     source = config.sources.get("credential", "")
-    if config.credential.kind == "token-file" and source.startswith("service account"):
-        return f"{what} ({source.split()[0]} {source.split()[1]} of this pod)"
-    return f"{what}{of}{_source(config, 'credential')}"
+    if config.user and config.credential.kind != "none" and not source.startswith("--"):
+        what += f' of user "{config.user}"'
+    return what if source == known else what + _source(config, "credential")
 
 
 def _source(config: Config, key: str) -> str:

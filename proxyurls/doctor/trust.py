@@ -198,7 +198,7 @@ def _unknown_authority(config: Config, way: Way, certificate: Certificate | None
     if own is None:
         against = "which this machine does not trust, and no certificate-authority is set"
     else:
-        against = f"and certificate-authority is {shown(own)}"
+        against = f"and certificate-authority is {own}"
         source = config.sources.get("tls")
         against += f" ({source})" if source else ""
         remedy += (
@@ -211,15 +211,16 @@ def _unknown_authority(config: Config, way: Way, certificate: Certificate | None
 
 
 def _own_ca(config: Config) -> str | None:
-    """The name of the CA that is trusted; None where the system's are."""
+    """Which CA is trusted, for people; None where the system's are."""
     if not (config.tls.ca_data or config.tls.ca_file):
         return None
     data = config.tls.ca_data
     if not data:
         with open(config.tls.ca_file, "rb") as file:  # noqa: PTH123
             data = file.read()
+    count = data.count(b"-----BEGIN CERTIFICATE-----")
     found = read_pem(data)
-    return found.subject if found else ""
+    return shown(found.subject) if found and count == 1 else f"a list of {count} others"
 
 
 def _wrong_clock(server: str, theirs: datetime) -> Found:

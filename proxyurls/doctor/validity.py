@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from proxyurls.config import Config
     from proxyurls.config.credentials import Credentials
 
+# Of these a certificate may be all there is; beside another, it is what the apiserver believes.
+_BY_CERTIFICATE = ("client-certificate", "exec")
+
 
 class Validity(Record):
     """A credential, as far as it can be looked into.
@@ -51,6 +54,8 @@ def look_into(config: Config, credentials: Credentials) -> Validity:
     text = credential(config)
     token = dict(credentials.headers()).get("Authorization", "")
     certificate = read_pem(credentials.certificate() or b"")
+    if certificate and config.credential.kind not in _BY_CERTIFICATE:
+        text += f", beside the client certificate for {shown(certificate.subject)}, which counts"
     expires = credentials.expires
     if token.startswith("Bearer "):
         claims = read_claims(token.removeprefix("Bearer "))
@@ -64,7 +69,7 @@ def look_into(config: Config, credentials: Credentials) -> Validity:
         times = [time for time in (claims.expires, expires) if time]
         end = min(times) if times else None
         return Validity(text, _renewal(config, account), end, claims.not_before)
-    if certificate and config.credential.kind in ("client-certificate", "exec"):
+    if certificate and config.credential.kind in _BY_CERTIFICATE:
         text += f", for {shown(certificate.subject)} by the CA {shown(certificate.issuer)}"
         end = min(filter(None, (certificate.not_after, expires)))
         return Validity(text, _renewal(config), end, certificate.not_before)

@@ -15,7 +15,6 @@ import trustme
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from pathlib import Path
-    from types import TracebackType
 
     from contract.cluster import APIServer
     from typing_extensions import Self
@@ -90,12 +89,7 @@ class Front:
         self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._run(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

@@ -64,6 +64,16 @@ def test_token_by_flag(apiserver: APIServer, lead: Lead, web: str) -> None:
     assert doctor(web, "--token", apiserver.admin_token).healthy
 
 
+def test_token_beside_a_certificate(apiserver: APIServer, lead: Lead, web: str) -> None:
+    """An apiserver believes the certificate, whatever the token."""
+    user = {
+        "client-certificate": str(apiserver.client_certificate),
+        "client-key": str(apiserver.client_key),
+    }
+    text = accepted(lead(user=user)(web, "--token", SECRET))
+    assert "a token (--token), beside the client certificate for 'admin', which counts" in text
+
+
 @pytest.fixture
 def account(apiserver: APIServer) -> str:
     """A service account that may do nothing but ask about itself, and its good token."""

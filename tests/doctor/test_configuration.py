@@ -59,11 +59,12 @@ def test_of_kubeconfig(apiserver: APIServer, lead: Lead, web: str) -> None:
     doctor = lead()
     found = doctor(web)
     assert found.healthy
-    file = f"($KUBECONFIG {doctor.kubeconfig})"
     assert chosen(found) == (
-        f'server {apiserver.server} {file}, context "here" {file}, namespace "default", '
-        f'a token of user "ann" {file}'
+        f'from $KUBECONFIG {doctor.kubeconfig}: server {apiserver.server}, context "here", '
+        'namespace "default", a token of user "ann"'
     )
+    token = doctor(web, "--token", apiserver.admin_token)
+    assert chosen(token).endswith(', namespace "default", a token (--token)')
 
 
 def test_of_flags(
@@ -77,8 +78,7 @@ def test_of_flags(
         f'server {apiserver.server} (--server), namespace "{NAMESPACE}", a token (--token)'
     )
     acting = lead()(web, "--as", "bob", "--user", "admin")
-    assert ', a token of user "admin" (' in chosen(acting)
-    assert chosen(acting).endswith(', acting as "bob" (--as)')
+    assert chosen(acting).endswith(', a token of user "admin", acting as "bob" (--as)')
 
 
 def test_of_pod(apiserver: APIServer, tmp_path: Path) -> None:
@@ -96,8 +96,8 @@ def test_of_pod(apiserver: APIServer, tmp_path: Path) -> None:
     )
     account = f"service account {tmp_path}"
     assert configuration.check(case) == (
-        f'server {apiserver.server} ({account}), namespace "monitoring", '
-        f"the token in {tmp_path}/token (service account of this pod)"
+        f'from {account}: server {apiserver.server}, namespace "monitoring", '
+        f"the token in {tmp_path}/token"
     )
     assert case.credentials.headers() == [("Authorization", f"Bearer {SECRET}")]
 
@@ -113,7 +113,8 @@ def test_proxy_is_shown_without_password(lead: Lead, web: str) -> None:
     doctor = lead()
     changed(doctor, "clusters", 0, "cluster", "proxy-url", value=f"http://a:{SECRET}@127.0.0.1:9")
     text = chosen(doctor(web))
-    assert f"through the proxy http://a:***@127.0.0.1:9 ($KUBECONFIG {doctor.kubeconfig})" in text
+    assert text.startswith(f"from $KUBECONFIG {doctor.kubeconfig}: server ")
+    assert text.endswith(", through the proxy http://a:***@127.0.0.1:9")
     changed(doctor, "clusters", 0, "cluster", "proxy-url", value=None)
     assert doctor(web).healthy
 

@@ -184,6 +184,10 @@ def test_another_authority(
         )
         assert "if something in between looks into TLS under that name" in found.cause["remedy"]
         assert doctor(web, "--server", apiserver.server).healthy
+        many = tmp_path / "many.crt"
+        many.write_bytes(2 * apiserver.ca_pem)
+        listed = doctor(web, "--certificate-authority", str(many)).cause["text"]
+        assert "certificate-authority is a list of 2 others (--certificate-authority)" in listed
         trusting = option(found.cause["remedy"], "--certificate-authority")[0]
         assert doctor(web, trusting, str(corp.file)).healthy
 
