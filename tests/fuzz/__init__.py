@@ -1,0 +1,1 @@
+"""Hostile input: whatever bytes come, each target's one sentence holds."""
