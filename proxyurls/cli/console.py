@@ -25,7 +25,8 @@ def say(kind: str, message: object) -> None:
         label = f"\x1b[{_COLOURS[kind]}m{label}\x1b[0m"
     text = str(message)
     if len(text) > _LONGEST:
-        text = f"{text[:_LONGEST]}…"
+        half = _LONGEST // 2
+        text = f"{text[:half]}…{text[-half:]}"  # what to do stands at the end
     print(label, one_line(text), file=sys.stderr)
 
 

@@ -33,6 +33,7 @@ TIME_LIMIT = 60.0
 TIME_LIMIT_INTERACTIVE = 600.0
 _OUTPUT_LIMIT = 1 << 20
 _INFO_LIMIT = 1 << 20
+_HALF = re.compile(r"[\ud800-\udfff]")  # half a character, which JSON can spell and UTF-8 can't
 _POSIX = os.name == "posix"
 
 
@@ -259,7 +260,7 @@ def _text(status: dict[str, Any], key: str, name: str) -> str:
     value = status.get(key)
     if value is None:
         return ""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or _HALF.search(value):
         raise CredentialError(f"{name} returned a {key} that is not text")
     return value
 

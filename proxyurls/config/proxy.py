@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SCHEMES = ("http", "https", "socks5")
 # What may follow the scheme; what else stands there may be a password that was not encoded.
-_REST = re.compile(r"(?:[^/?#@]*@)?(?:\[[^\]/?#@]+\]|[^/?#@:\[\]]+)(?::\d*)?(?:[/?#][^@]*)?")
+_REST = re.compile(r"(?:[^/?#@]*@)?(?:\[[^\]/?#@]+\]|[^/?#@:\[\]]+)(?::(\d*))?(?:[/?#][^@]*)?")
 
 
 def check_proxy_url(url: str, *, source: str) -> str:
@@ -41,7 +41,8 @@ def check_proxy_url(url: str, *, source: str) -> str:
 
 def _check_rest(rest: str, what: str) -> None:
     """Refuse what HTTP libraries would take apart in another way, and name in their errors."""
-    if not _REST.fullmatch(rest):
+    match = _REST.fullmatch(rest)
+    if match is None or int((match[1] or "0")[:6]) > 65535:
         raise InvalidConfig(
             f"invalid proxy: {what} is no URL; write http://HOST:PORT, and in a user name or "
             "password %2F for '/', %40 for '@', %3A for ':', %23 for '#', %3F for '?'"

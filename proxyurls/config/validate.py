@@ -22,7 +22,8 @@ _MODES = ("Never", "IfAvailable", "Always")
 _HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:-]{0,252}")
 # What can be asked for in a TLS handshake (RFC 6066, 3), IDNA in its ASCII form.
 _HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:-]{0,252}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Half a character too, which no header can hold.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def check_cluster(name: str, cluster: Cluster) -> None:

@@ -16,7 +16,7 @@ from discovery.commands import environment as environment_of
 from discovery.servers import Answer, Blurter
 
 from .cluster import NAMED, SHOWN, put, service, status
-from .payloads import IDS, PAYLOADS, check_messages, harmless
+from .payloads import CHOSEN, IDS, PAYLOADS, check_messages, harmless
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ def test_what_is_shown(cluster: Cluster, run: Run, argv: tuple[str, ...], place:
         assert got.out.count("\n") == len(texts) + extra
 
 
-@pytest.mark.parametrize("payload", PAYLOADS, ids=IDS)
+@pytest.mark.parametrize("payload", CHOSEN, ids=IDS)
 @pytest.mark.parametrize("place", NAMED)
 def test_what_is_no_name(cluster: Cluster, run: Run, place: str, payload: Payload) -> None:
     """It is refused, and is in no command that is suggested."""
@@ -157,7 +157,7 @@ def test_wrong_lists(cluster: Cluster, run: Run, answer: object) -> None:
         assert got.code in (0, 1), got
 
 
-@pytest.mark.parametrize("payload", PAYLOADS, ids=IDS)
+@pytest.mark.parametrize("payload", CHOSEN, ids=IDS)
 def test_refusals(cluster: Cluster, run: Run, payload: Payload) -> None:
     """A Status message, and what redirects: one line, and nobody else is asked."""
     for answer in (
