@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from proxyurls.errors import CredentialError as CredentialError
     from proxyurls.errors import InvalidConfig as InvalidConfig
     from proxyurls.errors import InvalidInput as InvalidInput
+    from proxyurls.errors import InvalidRequest as InvalidRequest
     from proxyurls.errors import InvalidSegment as InvalidSegment
     from proxyurls.errors import InvalidSuffix as InvalidSuffix
     from proxyurls.errors import InvalidTarget as InvalidTarget
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from proxyurls.target import node as node
     from proxyurls.target import pod as pod
     from proxyurls.target import service as service
+    from proxyurls.transport import AsyncClusterTransport as AsyncClusterTransport
+    from proxyurls.transport import ClusterTransport as ClusterTransport
     from proxyurls.urls import ProxyURL as ProxyURL
     from proxyurls.urls import from_cluster_url as from_cluster_url
     from proxyurls.urls import parse_url as parse_url
@@ -52,14 +55,15 @@ _HOMES = {
     "discovery": "ClusterService ServicePort ServiceRecord",
     "errors": (
         "AmbiguousService APIStatusError ClusterError ConfigError ConfigNotFound "
-        "ConnectionFailed CredentialError InvalidConfig InvalidInput InvalidSegment "
-        "InvalidSuffix InvalidTarget InvalidURL ListenError ProxyURLsError ResolveError "
-        "ServiceNotFound"
+        "ConnectionFailed CredentialError InvalidConfig InvalidInput InvalidRequest "
+        "InvalidSegment InvalidSuffix InvalidTarget InvalidURL ListenError ProxyURLsError "
+        "ResolveError ServiceNotFound"
     ),
     "resolve": "Resolved",
     "segment": "NameSegment",
     "suffix": "Alteration alterations",
     "target": "Target node pod service",
+    "transport": "AsyncClusterTransport ClusterTransport",
     "urls": "ProxyURL from_cluster_url parse_url to_cluster_url",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}

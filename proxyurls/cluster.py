@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from proxyurls.config import Config
     from proxyurls.discovery import ClusterService, ServiceRecord
     from proxyurls.resolve import Resolved
+    from proxyurls.transport import ClusterTransport
 
 
 class Cluster:
@@ -46,7 +47,8 @@ class Cluster:
         trace: Callable[[str], None] | None = None,
     ) -> None:
         self.config = config
-        self.client = APIClient(config, timeout=timeout, trace=trace)
+        self._credentials = config.credentials()
+        self.client = APIClient(config, timeout=timeout, trace=trace, credentials=self._credentials)
 
     def __enter__(self) -> Self:
         return self
@@ -62,6 +64,16 @@ class Cluster:
     def close(self) -> None:
         """Close all connections."""
         self.client.close()
+
+    def transport(self) -> ClusterTransport:
+        """An httpx transport by which in-cluster URLs work, with the same credentials.
+
+        It has connections of its own, and whoever uses it closes it: an ``httpx.Client`` does.
+        For its options, make a `ClusterTransport`.
+        """
+        from proxyurls.transport import ClusterTransport
+
+        return ClusterTransport(self.config, credentials=self._credentials)
 
     def services(
         self,

@@ -7,7 +7,8 @@
     │   ├── InvalidSegment       a name segment: [SCHEME:]NAME[:PORT]
     │   ├── InvalidTarget        a name, namespace, port or scheme
     │   ├── InvalidSuffix        the path, query or fragment behind a target
-    │   └── InvalidURL           a server or a full URL
+    │   ├── InvalidURL           a server or a full URL
+    │   └── InvalidRequest       a request that can't go through the apiserver as it is
     ├── ConfigError            where the apiserver is, and who is asking
     │   ├── InvalidConfig        (is a ValueError)  a kubeconfig or a flag contradicts itself
     │   ├── ConfigNotFound       neither flags, kubeconfig nor a pod's service account
@@ -103,6 +104,13 @@ class InvalidSuffix(InvalidInput):
 
 class InvalidURL(InvalidInput):
     """A text that is no server, no proxy URL or no in-cluster URL."""
+
+
+class InvalidRequest(InvalidInput):
+    """A request that can't go through the apiserver's proxy as it is.
+
+    Where a transport raises it, it is an ``httpx.LocalProtocolError`` too.
+    """
 
 
 class ConfigError(ProxyURLsError):

@@ -42,6 +42,9 @@ _SUSPECT = re.compile(r"(?:^|/|%20)\.|%(?:[01]|2[5EFef]|5[Cc]|7[Ff])")
 # Browsers drop tab, newline and white space at the ends.
 _DROPPED = re.compile(r"[\x00-\x20\x7f]")
 _DECODINGS = 10
+_COLLAPSES = re.compile(r"/(?:/|\.{1,2}(?:/|$))")
+_DOT = re.compile("%2e", re.IGNORECASE)
+_SLASH = re.compile("%2f", re.IGNORECASE)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -258,8 +261,7 @@ def received(suffix: str, *, websocket: bool = False) -> str:
     '/a/b/c/?x'
     """
     path, query, _ = split(clean(suffix))
-    decoded = re.sub("%2f", "/", path, flags=re.IGNORECASE)
-    decoded = re.sub("%2e", ".", decoded, flags=re.IGNORECASE)
+    decoded = _DOT.sub(".", _SLASH.sub("/", path))
     parts: list[str] = []
     for part in decoded.split("/"):
         if part == "..":
@@ -268,6 +270,16 @@ def received(suffix: str, *, websocket: bool = False) -> str:
             parts.append(part)
     tail = "/" if parts and decoded.endswith("/") else ""
     return "/" + "/".join(parts) + tail + ("" if websocket or query == "?" else query)
+
+
+def collapses(suffix: str) -> bool:
+    """Whether the apiserver takes double slashes or dot segments out of a suffix.
+
+    It then computes a wrong prefix for the page's links (tests/contract/test_body.py), so whoever
+    undoes that sends what is `received`.
+    """
+    path = _SLASH.sub("/", _DOT.sub(".", split(suffix)[0]))
+    return _COLLAPSES.search(path) is not None
 
 
 def alterations(suffix: str, *, websocket: bool = False) -> list[Alteration]:

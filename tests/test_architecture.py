@@ -37,6 +37,7 @@ LEVELS = {
     "objects": 3,
     "oneshot": 3,
     "connections": 3,
+    "exchanges": 3,
     "proxied": 3,
     "transport": 3,
     "discovery": 4,
@@ -57,7 +58,7 @@ CORE = 1
 THIRD_PARTY = {
     "yarl": {"target", "gateway", "testing"},
     "yaml": {"config.yamlfile", "cli.services"},
-    "httpx": {"client", "connections", "transport", "cli", "testing"},
+    "httpx": {"client", "connections", "exchanges", "transport", "cli", "testing"},
     "anyio": {"transport"},
     "aiohttp": {"gateway", "testing"},
     "multidict": {"gateway", "testing"},  # aiohttp's headers

@@ -9,14 +9,18 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING
 
+import httpx
+
 import proxyurls
 from proxyurls import (
     Alteration,
     AmbiguousService,
     APIStatusError,
+    AsyncClusterTransport,
     Cluster,
     ClusterError,
     ClusterService,
+    ClusterTransport,
     Config,
     ConfigError,
     ConfigNotFound,
@@ -24,6 +28,7 @@ from proxyurls import (
     CredentialError,
     InvalidConfig,
     InvalidInput,
+    InvalidRequest,
     InvalidSegment,
     InvalidSuffix,
     InvalidTarget,
@@ -122,7 +127,7 @@ def foretell(suffix: str) -> list[str]:
 def errors() -> None:
     """The tree: each of these assignments fails where it is another."""
     root: type[Exception] = ProxyURLsError
-    wrong: list[type[ValueError]] = [InvalidInput, InvalidConfig]
+    wrong: list[type[ValueError]] = [InvalidInput, InvalidConfig, InvalidRequest]
     ours: list[type[ProxyURLsError]] = [InvalidInput, ConfigError, ClusterError, ListenError]
     config: list[type[ConfigError]] = [ConfigNotFound, CredentialError, InvalidConfig]
     lost: list[type[LookupError]] = [ResolveError, ServiceNotFound, AmbiguousService]
@@ -179,6 +184,18 @@ def discover(config: Config) -> Resolved:
         why: str = resolved.why
     print(urls, target, why)
     return resolved
+
+
+def embed(config: Config) -> httpx.Client:
+    """In-cluster URLs, for httpx's clients."""
+    transport: ClusterTransport = Cluster(config).transport()
+    transport = ClusterTransport(config, others="refuse", namespaces=["shop"], retries=2)
+    transport = ClusterTransport(config, others=httpx.HTTPTransport(), domain="corp.example")
+    tasks: httpx.AsyncBaseTransport = AsyncClusterTransport(
+        config, others=httpx.AsyncHTTPTransport(), credentials=config.credentials()
+    )
+    print(httpx.AsyncClient(transport=tasks))
+    return httpx.Client(transport=transport, mounts={"all://*.svc": transport})
 
 
 def answer(request: Request) -> Response:

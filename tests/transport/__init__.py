@@ -1,0 +1,1 @@
+"""In-cluster URLs from outside, by httpx's clients with our transports: on every apiserver."""
