@@ -60,13 +60,18 @@ def complete(prog: str) -> int:
     """
     import argcomplete
 
-    parser = _whole_parser(prog, os.environ.get("COMP_LINE", "").split())
+    parser = whole_parser(prog, os.environ.get("COMP_LINE", "").split())
     argcomplete.autocomplete(parser, always_complete_options=False)
     return 1  # not reached: it leaves the process
 
 
-def _whole_parser(prog: str, words: list[str]) -> argparse.ArgumentParser:
-    """One parser for all: the options, the commands, and the arguments of those in `words`."""
+def whole_parser(prog: str, words: list[str]) -> argparse.ArgumentParser:
+    """One parser for all: the options, the commands, and the arguments of those in `words`.
+
+    Args:
+        prog: how the program is called.
+        words: those of the line that is completed.
+    """
     from importlib import import_module
 
     from proxyurls.cli.commands import COMMANDS
