@@ -109,6 +109,7 @@ def read_answer(server: str, status: int, body: bytes) -> dict[str, Any]:
     raise APIStatusError(
         f"{server} answered {phrase(status)}, but not with an API object: {_NO_APISERVER}",
         status=status,
+        causes=("no-apiserver",),
     )
 
 
@@ -136,6 +137,7 @@ def status_error(
         return APIStatusError(
             f"{server} answered {phrase(status)} as no apiserver does: {_NO_APISERVER}",
             status=status,
+            causes=("no-apiserver",),
         )
     found = found or {}
     text = "" if body.lstrip()[:1] == b"{" else body[:200].decode(errors="replace")
