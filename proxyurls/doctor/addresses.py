@@ -87,7 +87,7 @@ def read_addresses(case: Case) -> Addresses:
                 break
     except Refused as error:
         refusals.append(error)
-    if len(refusals) == 2 or (refusals and not in_object and not slices):
+    if len(refusals) == 2:
         raise refusals[0]
     return Addresses(
         tuple(_of_endpoints(in_object or {})),

@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from proxyurls.doctor.case import Case
 
+_FORBIDDEN = " is forbidden: "
 _UNTOLD = "NAME-OF-THE-USER"
 
 
@@ -44,41 +45,53 @@ def check(case: Case) -> str:
             return f"get {'and create are' if posts else 'is'} allowed on {what}" + (
                 "" if posts else ", create is not: GET works, POST does not"
             )
+        # The bare name is what a Role that was written by hand is likely to have.
+        bare = Target(target.kind, target.name, target.namespace)
+        asked = [other for other in (*spellings(case), bare) if other != target]
+        others = {str(other.segment): other for other in asked if may(case, "get", other)}
     except APIStatusError as error:
-        if error.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
+        if error.status != HTTPStatus.FORBIDDEN:
             raise
-        return Skipped(f"the apiserver takes no SelfSubjectAccessReview ({error.detail})")
+        unknown, others = f"whether get is allowed on {what} can't be asked ({error.detail})", {}
+    else:
+        unknown = f"the review says that get is not allowed on {what}"
     if case.lookup.missing:
         # Nobody should be asked for a right to what isn't there.
-        return Skipped(f"get is not allowed on {what}; it isn't there either")
+        return Skipped(f"{unknown}; it isn't there either")
     message = identity.answer_of_proxy(case)
-    if " is forbidden: " not in message:
-        return f"the review says that get is not allowed on {what}, but the request went through"
-    raise _not_allowed(case, what, identity.user(case, message))
+    if _FORBIDDEN not in message:
+        return Skipped(f"{unknown}, but a request was let through")
+    raise _not_allowed(case, what, identity.user(case, message), others)
 
 
 def _in(target: Target) -> str:
     return f" in namespace {target.namespace!r}" if target.namespace else ""
 
 
-def _not_allowed(case: Case, what: str, user: str | None) -> Found:
+def _not_allowed(case: Case, what: str, user: str | None, others: dict[str, Target]) -> Found:
+    """The cause, and the Role to ask for; or another spelling, if there is a right to one.
+
+    Args:
+        case: what is looked into.
+        what: what may not be got.
+        user: who may not, if that can be told.
+        others: by segment, what the user may get, the bare name perhaps among them.
+    """
     if user == "system:anonymous":
         return Found(
             "no-credential", f"user 'system:anonymous', which is nobody, may not get {what}"
         )
     who = "the user of these credentials" if user is None else f"user {user!r}"
     text = f"{who} may not get {what}"
-    allowed = [t for t in spellings(case) if may(case, "get", t)]
-    bare = [t for t in _bare(case) if t not in allowed and may(case, "get", t)]
-    if allowed or bare:
-        names = " and ".join(repr(str(t.segment)) for t in [*allowed, *bare])
+    if others:
+        names = " and ".join(map(repr, others))
         text += f"; there is a right to {names}, but RBAC compares the whole segment"
-    if allowed:
-        return Found("not-allowed", text, _command(case, allowed[0]))
-    manifest = manifests.proxy_role(case.target, user or _UNTOLD)
+    same = [other for other in others.values() if other in spellings(case)]
+    if same:
+        return Found("not-allowed", text, _command(case, same[0]))
     if user is None:
-        text += ", and the apiserver does not tell the user's name"
-    return Found("not-allowed", text, manifest)
+        text += "; the apiserver does not tell the user's name"
+    return Found("not-allowed", text, manifests.proxy_role(case.target, user or _UNTOLD))
 
 
 def _command(case: Case, target: Target) -> str:
@@ -87,12 +100,6 @@ def _command(case: Case, target: Target) -> str:
         words = (target.kind, target.name, target.namespace, target.port, target.scheme)
         return commands.fetch(case, typed(*words))
     return join(["proxyurls", "fetch", "--raw", target.path(case.suffix)])
-
-
-def _bare(case: Case) -> list[Target]:
-    """The name alone, which a Role that was written by hand is likely to have."""
-    bare = Target(case.target.kind, case.target.name, case.target.namespace)
-    return [] if bare == case.target else [bare]
 
 
 def spellings(case: Case) -> list[Target]:

@@ -46,14 +46,14 @@ def check(case: Case) -> str:
         return check_node(case, case.lookup.found)
     check_shape(case.lookup.found, SELECTOR, case.config.server)
     port = asked_port(case)
-    if port is None:
-        return Skipped("the service has no such port")
     try:
         known = read_addresses(case)
     except Refused as error:
         return Skipped(f"neither Endpoints nor EndpointSlices may be read ({error})")
     selector = (case.lookup.found.get("spec") or {}).get("selector") or {}
     if not known.known:
+        if known.refusal and not answer_of_proxy(case):
+            return f"a request gets through; which way, is not known ({known.refusal})"
         raise _none(case, port, selector)
     ready = [one for one in known.known if one.ready]
     if not ready:

@@ -52,6 +52,7 @@ def is_proxied(ip: str) -> bool:
         address = ip_address(ip)
     except ValueError:
         return False
+    address = getattr(address, "ipv4_mapped", None) or address
     return not (
         address.is_loopback
         or address.is_link_local

@@ -36,12 +36,10 @@ def check(case: Case) -> str:
     if spec.get("type") == "ExternalName" or not spec.get("ports"):
         return Skipped("the service has no ports that the apiserver could proxy to")
     port = asked_port(case)
-    if port is not None:
-        return f"port {_shown(port)}" + ("" if case.target.port else ", the default: it is unnamed")
-    raise _no_port(case)
+    return f"port {_shown(port)}" + ("" if case.target.port else ", the default: it is unnamed")
 
 
-def asked_port(case: Case) -> dict[str, Any] | None:
+def asked_port(case: Case) -> dict[str, Any]:
     """The port of the Service object that the apiserver takes for the one asked for.
 
     A number means the first port that has it, a name the port of that name, and nothing the port
@@ -49,13 +47,16 @@ def asked_port(case: Case) -> dict[str, Any] | None:
 
     Args:
         case: with the service looked up.
+
+    Raises:
+        Found: "no-such-port" or "port-needed": there is none.
     """
     wanted = case.target.port
     for port in _ports(case):
         name = port.get("name") or ""
         if wanted == port["port"] if isinstance(wanted, int) else (wanted or "") == name:
             return port
-    return None
+    raise _no_port(case)
 
 
 def usable(case: Case) -> list[ServicePort]:

@@ -41,8 +41,8 @@ def check(case: Case) -> str:
     if not spec.get("ports"):
         raise _no_ports(case)
     port = asked_port(case)
-    protocol = (port or {}).get("protocol") or "TCP"
-    if port is not None and protocol != "TCP":
+    protocol = port.get("protocol") or "TCP"
+    if protocol != "TCP":
         return _other_protocol(case, spec["ports"], port, protocol)
     if spec.get("clusterIP") == "None":
         return "TCP; the service is headless, which the apiserver doesn't mind: it asks a pod"

@@ -88,7 +88,7 @@ def _no_good(case: Case, serving: Sequence[Address], wrong: Sequence[str]) -> Fo
         )
     pod = _with_address(case, first.ip)
     if pod is None or first.subset is None:
-        number = first.number((asked_port(case) or {}).get("name") or "")
+        number = first.number(asked_port(case).get("name") or "")
         host = f"[{first.ip}]" if ":" in first.ip else first.ip
         url = f"{case.target.scheme or 'http'}://{host}:{number}/{case.suffix.lstrip('/')}"
         return Found("no-target-ref", text, join(["curl", url]))

@@ -19,10 +19,17 @@ if TYPE_CHECKING:
 _PASSED_ON = ("accept", "content-type", "impersonate-user")
 
 
-def gateway(apiserver: APIServer, user: str | None = None) -> Loopback:
-    """Pass all requests on: as the admin, or as the admin who impersonates a user."""
+def gateway(apiserver: APIServer, user: str | None = None, *, tells: bool = False) -> Loopback:
+    """Pass all requests on: as the admin, or as the admin who impersonates a user.
+
+    With `tells` it answers a SelfSubjectReview itself, as Kubernetes does from 1.28 on.
+    """
 
     def answer(asked: Asked) -> Answer:
+        if tells and asked.target == "/apis/authentication.k8s.io/v1/selfsubjectreviews":
+            status = {"userInfo": {"username": user}}
+            review = {"kind": "SelfSubjectReview", "status": status}
+            return Answer(json.dumps(review).encode(), 201, {"Content-Type": "application/json"})
         headers = {name: asked.headers[name] for name in _PASSED_ON if name in asked.headers}
         if user is not None:
             headers["Impersonate-User"] = user

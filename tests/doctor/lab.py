@@ -182,3 +182,10 @@ CRASH = waiting(
     restartCount=7,
     lastState={"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
 )
+
+
+def grant(lab: Lab, user: str, *resources: str) -> str:
+    """Let a user read some kinds of objects, and use the proxy."""
+    lab.apiserver.grant(user, verbs=["get", "list"], resources=resources, namespace=lab.namespace)
+    lab.apiserver.grant(user, verbs=["get"], resources=["services/proxy"], namespace=lab.namespace)
+    return f"--as={user}"

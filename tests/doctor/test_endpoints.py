@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .lab import CRASH, not_ready, running
+from .lab import CRASH, grant, not_ready, running
 
 if TYPE_CHECKING:
     from .lab import Lab
@@ -238,13 +238,6 @@ def test_slices_not_ready(lab: Lab) -> None:
     assert "pod 'cut-0' since" in report.cause["text"]
 
 
-def grant(lab: Lab, user: str, *resources: str) -> str:
-    """Let a user read some kinds of objects, and use the proxy."""
-    lab.apiserver.grant(user, verbs=["get", "list"], resources=resources, namespace=lab.namespace)
-    lab.apiserver.grant(user, verbs=["get"], resources=["services/proxy"], namespace=lab.namespace)
-    return f"--as={user}"
-
-
 def test_may_read_services_alone(lab: Lab) -> None:
     """Who may read neither Endpoints nor EndpointSlices is told so, and no false cause."""
     who = grant(lab, "narrow", "services")
@@ -272,3 +265,17 @@ def test_may_not_read_pods(lab: Lab) -> None:
     report = lab.doctor(lab.target("podless-too"), who)
     assert report.cause["name"] == "pods-not-ready"
     assert report.cause["text"].endswith(f"is ready: {lab.ip} (pod 'podless-0')")
+
+
+def test_pods_may_not_be_listed(lab: Lab) -> None:
+    """Where pods may not be read, what is sure is told, and what there is instead of a patch."""
+    who = grant(lab, "distant", "services", "endpoints")
+    lab.service("distant", {"port": 80, "targetPort": "web"}, selector={"app": "distant"})
+    lab.serve("distant", {"name": "other"}, pod="distant-0")
+    report = lab.doctor(lab.target("distant"), who)
+    assert report.cause["name"] == "port-not-served"
+    assert "have port " in report.cause["text"]
+    lab.endpoints("distant", {"addresses": [lab.address(None)], "ports": [{"port": lab.port}]})
+    report = lab.doctor(lab.target("distant"), who)
+    assert report.cause["name"] == "no-target-ref"
+    assert lab.remedy(report) == f"curl http://{lab.ip}:{lab.port}/ "[:-1]

@@ -190,13 +190,13 @@ def test_no_pod_at_all(lab: Lab) -> None:
 def test_no_node(lab: Lab) -> None:
     """A node by its short name, or by its address: its name is what to type."""
     name = "worker-3.example.internal"
-    lab.apiserver.add_node(name, ip=lab.ip, kubelet_port=lab.port)
+    lab.apiserver.add_node(name, ip="192.0.2.33", kubelet_port=10250)
     assert lab.said("worker-3", "nodes") == (404, 'nodes "worker-3" not found')
-    for typed in ("worker-3", lab.ip):
-        report = lab.doctor(f"node/{typed}:{lab.port}")
+    for typed in ("worker-3", "192.0.2.33"):
+        report = lab.doctor(f"node/{typed}:80")
         assert report.cause["name"] == "no-such-node"
         assert report.cause["text"] == f"there is no node {typed!r}; near: {name}"
-        assert lab.remedy(report) == f"proxyurls fetch node/{name}:{lab.port}"
+        assert lab.remedy(report) == f"proxyurls fetch node/{name}:80"
         assert lab.doctor.remedied(report).step("existence")[0] == "ok"
     report = lab.doctor("node/qqqqqqqq")
     assert lab.remedy(report) == "kubectl get nodes"
@@ -214,3 +214,30 @@ def test_may_not_be_read(lab: Lab) -> None:
     for step in ("existence", "port", "protocol", "endpoints"):
         assert report.step(step)[0] == "skipped"
     assert 'User "caller" cannot list resource "services"' in report.step("existence")[1]
+
+
+def test_nothing_may_be_listed(lab: Lab) -> None:
+    """Who may list nothing is told what is sure, and what to type all the same."""
+    for resource in ("services", "pods"):
+        lab.apiserver.grant("getter", verbs=["get"], resources=[resource], namespace=lab.namespace)
+    lab.apiserver.grant("getter", verbs=["get"], resources=["nodes"])
+    space = f"--namespace={lab.namespace}"
+    report = lab.doctor("absent:80", space, "--as=getter")
+    assert report.cause["text"] == f"there is no service 'absent' in namespace {lab.namespace!r}"
+    report = lab.doctor("pod/absent:80", space, "--as=getter")
+    assert report.cause["text"] == f"there is no pod 'absent' in namespace {lab.namespace!r}"
+    report = lab.doctor("node/absent", "--as=getter")
+    assert report.cause["text"] == "there is no node 'absent'"
+    lab.apiserver.grant("viewer", verbs=["get"], resources=["services"], namespace=lab.namespace)
+    assert lab.doctor("absent:80", space, "--as=viewer").cause["name"] == "no-such-service"
+
+
+@pytest.mark.parametrize(("typed", "plural"), [("pod/x:80", "pods"), ("node/x:80", "nodes")])
+def test_machines_may_not_be_read(lab: Lab, typed: str, plural: str) -> None:
+    """A pod or node that may not be read is tried as it was typed."""
+    user = f"{plural}-caller"
+    lab.apiserver.grant(user, verbs=["get"], resources=[f"{plural}/proxy"])
+    space = (f"--namespace={lab.namespace}",) if plural == "pods" else ()
+    report = lab.doctor(typed, *space, f"--as={user}")
+    assert [report.step(step)[0] for step in ("existence", "port", "endpoints")] == ["skipped"] * 3
+    assert report.cause["name"] == f"no-such-{plural[:-1]}"

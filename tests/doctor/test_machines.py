@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from proxyurls.doctor.pods import is_proxied
+
 from .lab import CRASH, not_ready, running
 
 if TYPE_CHECKING:
@@ -130,3 +132,16 @@ def test_node_without_address(lab: Lab) -> None:
     lab.run(report)
     lab.apiserver.add_node("blank", ip=lab.ip, kubelet_port=10250)
     assert lab.doctor(f"node/blank:{lab.port}").healthy
+
+
+@pytest.mark.parametrize(
+    ("ip", "proxied"),
+    [
+        *(("10.0.0.1", True), ("fd00::1", True), ("::ffff:10.0.0.1", True)),
+        *(("0.0.0.0", False), ("255.255.255.255", False), ("::ffff:127.0.0.1", False)),
+        *(("nonsense", False), ("", False)),
+    ],
+)
+def test_is_proxied(ip: str, proxied: bool) -> None:  # noqa: FBT001
+    """What the apiserver would refuse, also where no pod can be made to have it."""
+    assert is_proxied(ip) is proxied

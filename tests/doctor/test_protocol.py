@@ -97,6 +97,9 @@ def test_udp_alone(lab: Lab) -> None:
     assert report.cause["name"] == "not-tcp"
     assert report.cause["text"].endswith("; it has no TCP port")
     assert lab.remedy(report) == "`kubectl port-forward` takes no UDP either: ask from a pod"
+    report = lab.doctor(lab.target("syslog:515"))
+    assert report.cause["name"] == "no-such-port"
+    assert lab.remedy(report) == "`proxyurls services` lists its ports"
 
 
 def test_udp_is_dialled(lab: Lab) -> None:
@@ -126,3 +129,11 @@ def test_pod(lab: Lab) -> None:
     assert lab.remedy(report) == f"proxyurls fetch pod/statsd:{lab.port} -n {lab.namespace}"
     lab.run(report)
     assert lab.doctor(f"pod/statsd:{lab.port}", f"--namespace={lab.namespace}").healthy
+
+
+def test_pod_with_udp_alone(lab: Lab) -> None:
+    """Nothing that a pod declares is TCP."""
+    lab.pod("sink", ports=[{"containerPort": 8125, "protocol": "UDP"}])
+    report = lab.doctor("pod/sink", f"--namespace={lab.namespace}")
+    assert report.cause["name"] == "not-tcp"
+    assert report.cause["text"].endswith("; it declares no TCP port")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .lab import grant
+
 if TYPE_CHECKING:
     from .lab import Lab
 
@@ -128,3 +130,21 @@ def test_scaled_to_zero(lab: Lab) -> None:
     lab.pod("night-1", labels=labels)  # the controllers' part
     lab.serve("night", pod="night-1")
     assert lab.doctor(*report.argv).healthy
+
+
+def test_pods_may_not_be_listed(lab: Lab) -> None:
+    """Without a selector that is sure; whose pods may be meant is not told."""
+    lab.service("secluded", {"port": 80})
+    who = grant(lab, "secluded", "services", "endpoints")
+    report = lab.doctor(lab.target("secluded"), who)
+    assert report.cause["name"] == "no-endpoints"
+    assert report.cause["text"].endswith("so nothing is behind it")
+
+
+def test_nothing_else_may_be_listed(lab: Lab) -> None:
+    """Who may list neither Deployments nor other namespaces' pods is told what is sure."""
+    lab.service("shy", {"port": 80}, selector={"is": "shy"})
+    who = grant(lab, "shy", "services", "endpoints", "pods")
+    report = lab.doctor(lab.target("shy"), who)
+    assert report.cause["name"] == "selector-mismatch"
+    assert report.cause["text"].endswith("selects is=shy, and no pod has that")
