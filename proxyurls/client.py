@@ -5,8 +5,10 @@ The request target is sent as it was built: httpx would resolve dot segments and
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 
@@ -14,8 +16,16 @@ import httpx
 
 from proxyurls import __version__
 from proxyurls.config.server import is_loopback, split_host
-from proxyurls.errors import InvalidConfig, InvalidURL
-from proxyurls.status import CONNECT_SECONDS, Patience, connection_error, phrase, read_answer
+from proxyurls.connections import Verbatim, open_pool, request_target
+from proxyurls.errors import InvalidURL
+from proxyurls.status import (
+    CONNECT_SECONDS,
+    Patience,
+    collected,
+    connection_error,
+    phrase,
+    read_answer,
+)
 from proxyurls.urls import join
 
 TYPE_CHECKING = False
@@ -34,7 +44,7 @@ _UPLOAD_CHUNK = 256 * 1024
 
 
 class APIClient:
-    """A connection pool to one apiserver. Close it, or use it in a ``with``.
+    """A connection to one apiserver, for one thread at a time. Close it, or use it in a ``with``.
 
     Args:
         config: where and as whom.
@@ -56,7 +66,7 @@ class APIClient:
         self._base_url = config.base_url
         self._credentials = credentials or config.credentials()
         self._seconds = timeout
-        self._started = 0.0
+        self._clock = _Clock(timeout)
         self._timeout = httpx.Timeout(timeout, connect=timeout or CONNECT_SECONDS)
         self._trace = trace
         self._pool: httpx.Client | None = None
@@ -95,11 +105,12 @@ class APIClient:
         # On this machine itself (a kubectl proxy) nothing is gained by compression.
         if self.config.disable_compression or is_loopback(split_host(self._base_url)[1]):
             headers.append(("Accept-Encoding", "identity"))
-        patience = Patience()
+        patience = Patience(self._seconds)
         while True:
             with self.stream("GET", path, headers=headers) as response:
                 # Not read(): httpx's answers live in cycles, and would keep their bodies too.
-                body = b"".join(self.limited(response.iter_bytes()))
+                chunks = self.limited(response.iter_bytes())
+                body = collected(self.config.server, response.status_code, chunks)
             if not patience.wait(response.status_code, response.headers.get("Retry-After", "")):
                 return read_answer(self.config.server, response.status_code, body)
 
@@ -112,10 +123,16 @@ class APIClient:
         Raises:
             httpx.ReadTimeout: the request as a whole takes longer than the client's timeout.
         """
-        for chunk in chunks:
-            if self._seconds and time.monotonic() - self._started > self._seconds:
-                raise httpx.ReadTimeout(f"not whole within {self._seconds:g} seconds")
-            yield chunk
+        clock = self._clock
+        try:
+            for chunk in chunks:
+                if clock.is_over():
+                    raise httpx.ReadTimeout(f"not whole within {self._seconds:g} seconds")
+                yield chunk
+        except httpx.TransportError as error:
+            if clock.is_over():  # and so it ended the connection
+                raise httpx.ReadTimeout(str(error)) from error
+            raise
 
     @contextmanager
     def stream(
@@ -147,9 +164,12 @@ class APIClient:
         except httpx.InvalidURL as error:  # all else was checked: it is longer than httpx allows
             raise InvalidURL(f"the URL has {len(path)} characters, too many to send") from error
         except httpx.RequestError as error:
-            proxy = self.config.proxy_url
-            raise connection_error(self.config.server, error, proxy=proxy) from error
+            proxy, cause = self.config.proxy_url, error
+            if self._clock.is_over() and not isinstance(error, httpx.TimeoutException):
+                cause = httpx.ReadTimeout(str(error))
+            raise connection_error(self.config.server, cause, proxy=proxy) from error
         finally:
+            self._clock.stop()
             if response is not None:
                 response.close()
 
@@ -185,14 +205,21 @@ class APIClient:
         # As Go sends them: UTF-8, which impersonated names may need.
         encoded = [(name.encode(), value.encode()) for name, value in headers]
         content = body if body is None or isinstance(body, bytes) else _chunks(body)
+        self._clock.stop()
+        self._clock = clock = _Clock(self._seconds, self._clock.connection)
         request = pool.build_request(
-            method, url, headers=encoded, content=content, timeout=self._timeout
+            method,
+            url,
+            headers=encoded,
+            content=content,
+            timeout=self._timeout,
+            extensions={"trace": clock.note},
         )
-        request.url = _Verbatim(url)
-        self._started = time.monotonic()
+        request.url = Verbatim(url, request_target(url))
+        clock.start()
         response = pool.send(request, stream=True)
         if self._trace:
-            took = (time.monotonic() - self._started) * 1000
+            took = (time.monotonic() - clock.started) * 1000
             self._trace(f"{method} {url} {phrase(response.status_code)} in {took:.0f} milliseconds")
         return response
 
@@ -201,20 +228,61 @@ class APIClient:
         if self._pool is None or context is not self._context:
             self.close()
             self._context = context
-            try:
-                self._pool = httpx.Client(
-                    verify=context or False,
-                    proxy=self.config.proxy_url,
-                    trust_env=False,  # the proxy is in the config; netrc is no kubeconfig
-                    headers={"User-Agent": f"proxyurls/{__version__}"},
-                )
-                # An app's cookie would go to every other app: they all share the server's host.
-                self._pool.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            except ImportError as error:
-                raise InvalidConfig(
-                    "a SOCKS proxy-url needs one more package; type: pip install 'proxyurls[socks]'"
-                ) from error
+            self._pool = httpx.Client(
+                transport=open_pool(httpx.HTTPTransport, self.config, context),
+                trust_env=False,  # netrc is no kubeconfig
+                headers={"User-Agent": f"proxyurls/{__version__}"},
+            )
+            # An app's cookie would go to every other app: they all share the server's host.
+            self._pool.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         return self._pool
+
+
+class _Clock:
+    """Ends a connection when the time of its request is over.
+
+    httpx limits each read alone, and would wait for ever for an answer of which a byte comes now
+    and then.
+
+    Args:
+        seconds: how long; None for ever.
+        connection: the one that may be used again. (A client sends one request after the other.)
+    """
+
+    def __init__(self, seconds: float | None, connection: socket.socket | None = None) -> None:
+        self.started = 0.0
+        self.connection = connection
+        self._seconds = seconds
+        self._timer = threading.Timer(seconds, self._end) if seconds else None
+
+    def start(self) -> None:
+        """The request begins."""
+        self.started = time.monotonic()
+        if self._timer:
+            self._timer.daemon = True
+            self._timer.start()
+
+    def stop(self) -> None:
+        """It has ended."""
+        if self._timer:
+            self._timer.cancel()
+
+    def is_over(self) -> bool:
+        """Whether it has taken too long."""
+        return bool(self._seconds) and time.monotonic() - self.started > (self._seconds or 0)
+
+    def note(self, _event: str, info: dict[str, Any]) -> None:
+        """Know the connection: httpcore's ``trace`` tells of those that are made."""
+        look = getattr(info.get("return_value"), "get_extra_info", None)
+        if look:
+            self.connection = look("socket")
+
+    def _end(self) -> None:
+        if self.connection is not None:
+            # Wakes the thread that reads. The plain socket's method: that of a TLS socket would
+            # take the session away from under the reader.
+            with suppress(OSError):  # it's closed already
+                socket.socket.shutdown(self.connection, socket.SHUT_RDWR)
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
@@ -222,16 +290,3 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
     read = getattr(file, "read1", file.read)
     while chunk := read(_UPLOAD_CHUNK):
         yield chunk
-
-
-class _Verbatim(httpx.URL):
-    """A URL of which the request target is sent as it was written."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self._target = "/" + url.partition("://")[2].partition("/")[2]
-
-    @property
-    def raw_path(self) -> bytes:
-        """What transports send."""
-        return self._target.encode("ascii")

@@ -14,13 +14,17 @@ from proxyurls import causes
 from proxyurls.errors import APIStatusError, ConnectionFailed
 
 CONNECT_SECONDS = 30.0  # as client-go's dialer
-_NO_APISERVER = (
-    "it is no apiserver, or a login page or gateway stands in front of it; "
-    "check --server or --context"
-)
+_MOST_PATIENT = 60.0
+# Of one answer of the API. The largest that we ask for is a page of 500 objects, and where each has
+# all the annotations that it may have (apimachinery, TotalAnnotationSizeLimitB: 256 KiB) that is
+# half of this. What goes on for longer is no apiserver's, and would take all memory.
+ANSWER_LIMIT = 256 * 1024 * 1024
+_SSL_PLACE = re.compile(r"^\[[^]]*\] | \(_ssl\.c:\d+\)$")
+_NO_APISERVER = "{0.text}; {0.remedy}".format(causes.CAUSES["no-apiserver"])
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from proxyurls.causes import Cause
@@ -71,11 +75,15 @@ class Patience:
 
     As client-go's rest/with_retry.go: 429 and 503 with a Retry-After of whole seconds. It retries
     ten times however long that takes; we stop after a minute in all.
+
+    Args:
+        timeout: seconds that all of it may take, if that is less.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, timeout: float | None = None) -> None:
         self._tries = 10
-        self._seconds = 60
+        self._seconds = min(timeout or _MOST_PATIENT, _MOST_PATIENT)
+        self._end = time.monotonic() + self._seconds
 
     def wait(self, status: int, retry_after: str) -> bool:
         """Wait if the answer asks for it. True if the request is to be sent again."""
@@ -85,10 +93,39 @@ class Patience:
         seconds = int(retry_after[:9])
         self._tries -= 1
         self._seconds -= seconds
-        if self._seconds < 0:
+        if self._seconds < 0 or time.monotonic() + seconds > self._end:
             return False
         time.sleep(seconds)
         return True
+
+
+def collected(server: str, status: int, chunks: Iterable[bytes]) -> bytes:
+    """An answer of the API as a whole.
+
+    Args:
+        server: the base URL that was asked.
+        status: the answer's status.
+        chunks: the body, as it comes.
+
+    Raises:
+        APIStatusError: more comes than an apiserver's answer can be.
+    """
+    found, size = [], 0
+    for chunk in chunks:
+        found.append(chunk)
+        size += len(chunk)
+        if size > ANSWER_LIMIT:
+            raise too_long(server, status)
+    return b"".join(found)
+
+
+def too_long(server: str, status: int) -> APIStatusError:
+    """The error for an answer of more than `ANSWER_LIMIT` bytes."""
+    return APIStatusError(
+        f"{server} answered {phrase(status)} with more than {ANSWER_LIMIT >> 20} MiB, which no "
+        "list of an apiserver has; check --server or --context, or ask for less with -n or -l",
+        status=status,
+    )
 
 
 def read_answer(server: str, status: int, body: bytes) -> dict[str, Any]:
@@ -140,6 +177,7 @@ def status_error(
             causes=("no-apiserver",),
         )
     found = found or {}
+    meta = found.get("metadata")
     text = "" if body.lstrip()[:1] == b"{" else body[:200].decode(errors="replace")
     detail = " ".join(str(found.get("message") or text).split())
     head = f"the apiserver at {server} answered {phrase(status)}"
@@ -153,7 +191,7 @@ def status_error(
         status=status,
         reason=str(found.get("reason") or ""),
         detail=detail,
-        continue_token=str((found.get("metadata") or {}).get("continue") or ""),
+        continue_token=str(meta.get("continue") or "") if isinstance(meta, dict) else "",
         causes=[one.name for one in possible],
     )
 
@@ -180,13 +218,23 @@ _SIGNS = (
     ("no-connection", ("Timeout", "timed out")),
     (
         "broken-off",
-        ("IncompleteRead", "incomplete", "complete message body", "invalid literal", "chunk"),
+        (
+            *("IncompleteRead", "incomplete", "complete message body", "invalid literal", "chunk"),
+            *("BAD_RECORD_MAC", "Not enough data"),
+        ),
     ),
     ("not-tls", ("WRONG_VERSION_NUMBER",)),
-    ("closed", ("RemoteProtocolError", "RemoteDisconnected", "BadStatusLine", "ReadError")),
-    ("wrong-compression", ("DecodingError",)),
     ("credential-refused", ("CERTIFICATE_REQUIRED", "ALERT_UNKNOWN_CA", "ALERT_BAD_CERTIFICATE")),
-    ("tls-refused", ("_ALERT_", "UNRECOGNIZED_NAME")),
+    # aiohttp says nothing but the last one of a handshake that was cut.
+    ("tls-refused", ("_ALERT_", "UNRECOGNIZED_NAME", "UNEXPECTED_EOF", "Cannot connect to host")),
+    (
+        "closed",
+        (
+            *("RemoteProtocolError", "RemoteDisconnected", "BadStatusLine", "ReadError"),
+            *("ConnectionReset", "Connection reset", "ClientPayloadError", "LineTooLong"),
+        ),
+    ),
+    ("wrong-compression", ("DecodingError",)),
 )
 
 
@@ -230,7 +278,9 @@ def connection_error(
         return ConnectionFailed(f"{head}: {text or kinds.split()[0]}")
     why, remedy = causes.CAUSES[name].text, causes.CAUSES[name].remedy
     if name in ("unknown-host", "proxy-refused", "credential-refused", "tls-refused"):
-        why += f" ({text})"
+        said = _SSL_PLACE.sub("", text)
+        # aiohttp's text of a handshake that was cut says nothing, at length.
+        why += f" ({said})" if "Cannot connect to host" not in said else ""
     if proxy and name in ("unknown-host", "refused"):  # it's the proxy that was not reached
         remedy = causes.CAUSES["proxy-refused"].remedy
     return ConnectionFailed(f"{head}: {why}; {remedy}", causes=(name,))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,10 +12,11 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from proxyurls.errors import ConnectionFailed, CredentialError, InvalidConfig
+from proxyurls import status
 from proxyurls.config.server import mask_password
+from proxyurls.errors import ConnectionFailed, CredentialError, InvalidConfig
 from proxyurls.gateway.http1 import HEAD_LIMIT, READ_SIZE, Answer, Sender
-from proxyurls.status import connection_error, is_refusal, phrase, status_error
+from proxyurls.status import connection_error, is_refusal, phrase, read_answer, status_error
 
 if TYPE_CHECKING:
     import ssl
@@ -138,22 +138,26 @@ class Upstream:
         """Whether a header is for the config alone: who is to be somebody else, stays it."""
         return self._impersonates and name.lower().startswith("impersonate-")
 
-    async def get_json(self, path: str) -> tuple[int, Any]:
-        """GET an object of the API: the status, and the object or None.
+    async def get_json(self, path: str) -> dict[str, Any]:
+        """GET an object of the API.
 
         Raises:
             ConnectionFailed, CredentialError: as for `send`.
+            APIStatusError: as for `APIClient.get_json`.
         """
         headers = [("Accept", "application/json"), ("Accept-Encoding", "identity")]
         response = await self.send("GET", path, headers)
         try:
-            body = await response.read()
+            body = await asyncio.wait_for(_whole(response, self.server), HANG_SECONDS)
+        except asyncio.TimeoutError as error:
+            raise NoAnswer(
+                f"{self.server} began to answer, and did not end within {HANG_SECONDS:g} seconds"
+            ) from error
+        except aiohttp.ClientError as error:
+            raise connection_error(self.server, error, proxy=self._config.proxy_url) from error
         finally:
-            response.close()
-        try:
-            return response.status, json.loads(body)
-        except ValueError:
-            return response.status, None
+            give_up(response)
+        return read_answer(self.server, response.status, body)
 
     async def _send_once(
         self,
@@ -268,6 +272,23 @@ def _proxy_options(url: str | None) -> dict[str, Any]:
     pair = f"{proxy.user or ''}:{proxy.password or ''}"
     login = f"Basic {base64.b64encode(pair.encode()).decode()}"
     return {"proxy": proxy.with_user(None), "proxy_headers": {"Proxy-Authorization": login}}
+
+
+async def _whole(response: Response, server: str) -> bytes:
+    """The body of an answer of the API.
+
+    Raises:
+        APIStatusError: more comes than an apiserver's answer can be.
+    """
+    if response.content.at_eof():  # it was looked at, and is kept
+        return await response.read()
+    pieces, size = [], 0
+    async for piece in response.content.iter_any():
+        pieces.append(piece)
+        size += len(piece)
+        if size > status.ANSWER_LIMIT:
+            raise status.too_long(server, response.status)
+    return b"".join(pieces)
 
 
 def give_up(response: Response) -> None:

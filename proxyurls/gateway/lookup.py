@@ -7,10 +7,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from proxyurls.discovery import record
-from proxyurls.errors import InvalidInput, ServiceNotFound
+from proxyurls.errors import APIStatusError, InvalidInput, ServiceNotFound
 from proxyurls.gateway.paths import prefix_of
+from proxyurls.objects import SERVICE, check
 from proxyurls.segment import NameSegment
-from proxyurls.status import status_error
 from proxyurls.target import Target
 
 if TYPE_CHECKING:
@@ -67,15 +67,17 @@ class Lookup:
 
     async def _look_up(self, target: Target) -> Target:
         path = f"/api/v1/namespaces/{target.namespace}/services/{target.name}"
-        status, item = await self._upstream.get_json(path)
-        if status == HTTPStatus.FORBIDDEN:
-            return target
-        if status == HTTPStatus.NOT_FOUND:
-            raise ServiceNotFound(
-                f"there is no service {target.name!r} in namespace {target.namespace!r}"
-            )
-        if status != HTTPStatus.OK or not isinstance(item, dict):
-            raise status_error(self._upstream.server, status, b"")
+        try:
+            item = await self._upstream.get_json(path)
+        except APIStatusError as error:
+            if error.status == HTTPStatus.FORBIDDEN:
+                return target
+            if error.status == HTTPStatus.NOT_FOUND:
+                raise ServiceNotFound(
+                    f"there is no service {target.name!r} in namespace {target.namespace!r}"
+                ) from error
+            raise
+        check(item, SERVICE, self._upstream.server)
         return _best_port(target, item)
 
 

@@ -203,7 +203,7 @@ def server(pages: Pages) -> Iterator[Loopback]:
 @pytest.fixture
 def to_server(server: Loopback, tmp_path: Path) -> Iterator[APIClient]:
     config = load_config(kubeconfig(tmp_path / "kubeconfig", server.url), environ={})
-    with APIClient(config, timeout=10) as made:
+    with APIClient(config, timeout=60) as made:
         yield made
 
 
