@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import os
 import re
@@ -15,16 +16,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 from contract import fixtures
+from contract.upstream import certificate
 
 from proxyurls.gateway import hosts
 
-from .cluster import SERVER, Elasticsearch, fill
+from .cluster import SERVER, Apps, fill
 from .pages import PAGES, ROOT
 
 if TYPE_CHECKING:
+    import socket
+    import ssl
     from collections.abc import Iterator
 
-    from contract.cluster import APIServer
+    from contract.cluster import Address, APIServer
 
 HOME = "/home/me"
 _BLOCK = re.compile(r"^```console(?P<how>[ a-z]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -104,26 +108,37 @@ def test_offline_commands_print_what_the_page_says(block: str, tmp_path: Path) -
         assert printed == expected, command
 
 
+@contextlib.contextmanager
+def serving(listener: socket.socket, tls: ssl.SSLContext | None = None) -> Iterator[Address]:
+    """Serve the apps at a socket; its address."""
+    server = ThreadingHTTPServer(("", 0), Apps, bind_and_activate=False)
+    server.socket.close()
+    server.socket = tls.wrap_socket(listener, server_side=True) if tls else listener
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        host, port = server.socket.getsockname()[:2]
+        yield host, port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
 @pytest.fixture(scope="session")
 def documented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[APIServer, Path]]:
     """A real apiserver with the documents' services, and a home with its kubeconfig."""
-    with fixtures.started("real") as apiserver:
-        upstream = ThreadingHTTPServer(("", 0), Elasticsearch, bind_and_activate=False)
-        upstream.socket.close()
-        upstream.socket = apiserver.listen()
-        address = upstream.socket.getsockname()[:2]
-        thread = threading.Thread(target=upstream.serve_forever, daemon=True)
-        thread.start()
-        try:
-            fill(apiserver, address)
-            home = tmp_path_factory.mktemp("home")
-            (home / ".kube").mkdir()
-            text = apiserver.kubeconfig.read_text("utf-8")
-            (home / ".kube" / "config").write_text(text, "utf-8")
-            yield apiserver, home
-        finally:
-            upstream.shutdown()
-            upstream.server_close()
+    with (
+        fixtures.started("real") as apiserver,
+        serving(apiserver.listen()) as apps,
+        serving(apiserver.listen(), certificate()) as kubelet,
+    ):
+        fill(apiserver, apps, kubelet)
+        home = tmp_path_factory.mktemp("home")
+        (home / ".kube").mkdir()
+        text = apiserver.kubeconfig.read_text("utf-8")
+        (home / ".kube" / "config").write_text(text, "utf-8")
+        yield apiserver, home
 
 
 @pytest.mark.parametrize("block", blocks(offline=False))
