@@ -33,12 +33,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built site. Strict: a warning, such as a link that leads nowhere, ends it."""
-    folder = tmp_path_factory.mktemp("site")
-    done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "-q", "-f", ROOT / ".mkdocs.yml", "-d", folder],
+def build(config: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Build a site. Not quietly: with -q mkdocs counts no warnings, and is strict about nothing."""
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "-f", config, "-d", folder],
         check=False,
         capture_output=True,
         text=True,
@@ -46,8 +44,30 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=folder,
         timeout=240,
     )
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built site. A warning, such as a link that leads nowhere, would have ended it."""
+    folder = tmp_path_factory.mktemp("site")
+    done = build(ROOT / ".mkdocs.yml", folder)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+def test_a_warning_ends_it(tmp_path: Path) -> None:
+    """Pages that the navigation does not have, and a link that leads nowhere."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text("# Index\n\n[gone](gone.md) [x](#gone)\n")
+    (tmp_path / "docs" / "omitted.md").write_text("# Omitted\n")
+    (tmp_path / "mkdocs.yml").write_text(
+        f"INHERIT: {ROOT / '.mkdocs.yml'}\ndocs_dir: docs\nhooks: []\nnav: [index.md]\n"
+    )
+    (tmp_path / "site").mkdir()
+    done = build(tmp_path / "mkdocs.yml", tmp_path / "site")
+    assert done.returncode == 1
+    for said in ("omitted.md", "'gone.md', but the target is not found", "no such anchor"):
+        assert said in done.stderr
 
 
 def test_each_page_is_there(site: Path) -> None:
