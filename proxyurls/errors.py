@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_LONGEST = 4000  # characters of a message: names of a cluster or a kubeconfig may have a million
+
+
 def shown(text: object, limit: int = 120) -> str:
     """A value as messages show it: quoted, printable, and no longer than one line can take."""
     if not isinstance(text, str):
@@ -55,6 +58,12 @@ def one_line(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
+
+
+def brief(text: str) -> str:
+    """The same, with the middle left out of what is long: what to do stands at the end."""
+    half = _LONGEST // 2
+    return one_line(text if len(text) <= _LONGEST else f"{text[:half]}…{text[-half:]}")
 
 
 class ProxyURLsError(Exception):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from proxyurls.errors import one_line
+from proxyurls.errors import brief
 
-_LONGEST = 4000  # characters of a message: names of a cluster or a kubeconfig may have a million
 _COLOURS = {"error": "31;1", "warning": "33;1", "note": "36;1"}
 
 
@@ -23,11 +22,7 @@ def say(kind: str, message: object) -> None:
     label = f"{kind}:"
     if wants_colour(sys.stderr):
         label = f"\x1b[{_COLOURS[kind]}m{label}\x1b[0m"
-    text = str(message)
-    if len(text) > _LONGEST:
-        half = _LONGEST // 2
-        text = f"{text[:half]}…{text[-half:]}"  # what to do stands at the end
-    print(label, one_line(text), file=sys.stderr)
+    print(label, brief(str(message)), file=sys.stderr)
 
 
 def json_text(value: object) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from multidict import CIMultiDict
 
+from proxyurls.errors import brief
 from proxyurls.gateway import pages
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ def page(
     if is_for_people(request):
         body = pages.error(status, title, text, remedy=remedy)
         return response(request, status, pages.HEADERS, body)
-    line = f"{title}: {text}{' ' * bool(remedy)}{remedy}\n"
-    return web.Response(status=status, text=line, headers={"Cache-Control": "no-store"})
+    line = brief(f"{title}: {text}{' ' * bool(remedy)}{remedy}")
+    return web.Response(status=status, text=f"{line}\n", headers={"Cache-Control": "no-store"})
 
 
 def is_for_people(request: web.BaseRequest) -> bool:

@@ -93,7 +93,7 @@ class Cluster:
         if path.endswith(("/nodes", "/namespaces")):
             items = [{"metadata": {"name": "shop"}}]
         if "watch=1" in asked.target:
-            return Answer(b"")
+            return status(410, "too old")  # so the list is read anew
         found = {"kind": "List", "apiVersion": "v1", "metadata": self.metadata, "items": items}
         return Answer(json.dumps(found).encode(), headers={"Content-Type": "application/json"})
 
