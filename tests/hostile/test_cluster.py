@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
-import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from cli.conftest import ROOT
 from discovery.commands import PROXYURLS, kubeconfig, on_terminal
 from discovery.commands import environment as environment_of
 from discovery.servers import Answer, Blurter
@@ -19,8 +19,6 @@ from .cluster import NAMED, SHOWN, put, service, status
 from .payloads import CHOSEN, IDS, PAYLOADS, check_messages, harmless
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cli.conftest import Run
 
     from .cluster import Cluster, Place
@@ -265,18 +263,20 @@ def test_heads(head: bytes, run: Run, tmp_path: Path, monkeypatch: pytest.Monkey
             assert harmless(got.out), got.out
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc here")
 def test_ten_megabytes_of_annotation(cluster: Cluster, tmp_path: Path) -> None:
     """Read, and thrown away: no more memory than the answer takes a few times over, no minute."""
     cluster.services = [
         put(service(), ("metadata", "annotations", "x"), "\x1b[31mHIDDEN" + "a" * 10_000_000)
     ]
+    # Not getrusage's ru_maxrss, which begins with that of whoever started the process.
     code = (
-        "import resource, sys; from proxyurls.cli import main; code = main(sys.argv[1:]);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(code)"
+        "import os, sys; from proxyurls.cli import main; code = main(sys.argv[1:]);"
+        "(peak,) = [line for line in open('/proc/self/status') if line.startswith('VmHWM')];"
+        "print(peak.split()[1], os.times().user, file=sys.stderr); sys.exit(code)"
     )
-    env = environment_of(tmp_path, KUBECONFIG=str(tmp_path / "kubeconfig"))
+    env = environment_of(tmp_path, KUBECONFIG=str(tmp_path / "kubeconfig"), PYTHONPATH=str(ROOT))
     for argv in (*LISTS, ("cluster-info",), ("url", "web", "--resolve")):
-        began = time.monotonic()
         done = subprocess.run(
             [sys.executable, "-c", code, *argv],
             env=env,
@@ -284,12 +284,11 @@ def test_ten_megabytes_of_annotation(cluster: Cluster, tmp_path: Path) -> None:
             check=True,
             timeout=60,
         )
-        assert time.monotonic() - began < 20
         assert b"HIDDEN" not in done.stdout + done.stderr
         assert len(done.stdout) < 5_000
-        kib = int(done.stderr.split()[-1])
+        kib, seconds = map(float, done.stderr.split()[-2:])
         assert kib < 200_000, (argv, kib)
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 2_000_000
+        assert seconds < 5, (argv, seconds)
 
 
 @pytest.mark.parametrize("columns", [40, 400])
