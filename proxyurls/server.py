@@ -52,7 +52,7 @@ def check_server(server: str) -> str:
         raise InvalidURL(_server_refusal(server), text=None if "@" in server else server)
     if match["host"][0] == "[" and not _is_ipv6(match["host"]):
         raise InvalidURL(
-            f"invalid server {shown(server)}: {match['host']} is no IPv6 address", text=server
+            f"invalid server {shown(server)}: {match['host'][:60]} is no IPv6 address", text=server
         )
     if "@" in match["path"]:
         raise InvalidURL(credentials_refusal())

@@ -72,7 +72,7 @@ def locate(kind: str, segment: str, get: Get, *, reachable: Container[str] = ())
 
 
 def _service(segment: str, name: str, port: str, scheme: str, get: Get) -> Location:
-    if _NUMBER.fullmatch(port):
+    if _NUMBER.fullmatch(port) and abs(int(port[:25])) < 1 << 63:  # ParseInt, of 64 bits
         number = int(port)
         ports = get("services", name)["spec"].get("ports") or ()
         named = [one.get("name", "") for one in ports if one["port"] == number]
@@ -81,7 +81,9 @@ def _service(segment: str, name: str, port: str, scheme: str, get: Get) -> Locat
         port = named[0]
     try:
         subsets = get("endpoints", name).get("subsets") or ()
-    except Refusal:
+    except Refusal as refusal:
+        if refusal.code != 404:  # a name that can't be
+            raise
         raise not_found("services", name) from None
     if not subsets:
         raise unavailable(f"no endpoints available for service {quoted(name)}")

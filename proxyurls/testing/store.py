@@ -9,7 +9,7 @@ from bisect import bisect_right
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NamedTuple
 
-from proxyurls.testing.refusal import Object, conflict, exists, not_found
+from proxyurls.testing.refusal import Object, bad_request, conflict, exists, not_found, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,8 +49,9 @@ class Store:
         """One object.
 
         Raises:
-            Refusal: it isn't there.
+            Refusal: it isn't there, or can't be.
         """
+        _check_key(name)
         with self._lock:
             history = self._history.get((resource.qualified, namespace, name))
             found = history[-1][1] if history else None
@@ -158,6 +159,19 @@ class Store:
                     del self._history[key]
                 else:
                     self._history[key] = history[-1:]
+
+
+def _check_key(name: str) -> None:
+    """Refuse a name that would lead elsewhere in a store whose keys are paths.
+
+    Source: k8s.io/apimachinery, pkg/api/validation/path/name.go.
+    """
+    if name in (".", ".."):
+        problem = f"may not be '{name}'"
+    else:
+        problem = ";".join(f"may not contain '{char}'" for char in "/%" if char in name)
+    if problem:
+        raise bad_request(f"Name parameter invalid: {quoted(name)}: {problem}")
 
 
 def _without_nones(content: Object) -> Object:

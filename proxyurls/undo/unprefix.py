@@ -199,9 +199,10 @@ class HTMLUnprefixer:
             found = _OPENS.search(page, at)
             end = len(page) if found is None else found.start()
             # The last ">" ended the last tag; has another begun since?
-            tag = _tag_from(page, page.rfind(b">", at, end) + 1 or at, end)
+            since = page.rfind(b">", at, end) + 1 or at
+            tag = _tag_from(page, since, end)
             if tag < 0 and found is None:
-                hidden = -1 if last else page.find(b"<", max(at, end - _TAIL))
+                hidden = -1 if last else page.find(b"<", max(since, end - _TAIL))
                 return end if hidden < 0 else hidden
             raw = ""
             if tag < 0 and found is not None:

@@ -20,6 +20,7 @@ from .test_upgrade import Talk
 from .upstream import arrived
 
 if TYPE_CHECKING:
+    from .cluster import Response
     from .conftest import Site
 
 SEED = 20261124
@@ -140,30 +141,41 @@ def sendable() -> list[tuple[str, str]]:
     return built
 
 
+def surprise(suffix: str, path: str, answer: Response) -> str | None:
+    """What is otherwise than the core foretold of a suffix; None where nothing is.
+
+    Args:
+        suffix: it.
+        path: what the core made of it.
+        answer: an echoing upstream's answer to that path without its fragment.
+    """
+    sent, mark, _ = path.partition("#")
+    foretold = [alteration.kind for alteration in alterations(suffix)]
+    if answer.status != 200:
+        return f"{suffix!r}: {answer.status} {answer.message}, foretold {foretold}"
+    target = arrived(answer.body).target
+    same = meaning(target) == meaning(sent) and not mark
+    if same != (foretold == []):
+        return f"{suffix!r}: sent {sent!r}, arrived {target!r}, foretold {foretold}"
+    if meaning(target) != meaning(received(suffix)):
+        return f"{suffix!r}: arrived {target!r}, foretold {received(suffix)!r}"
+    return None
+
+
 def test_suffixes(site: Site) -> None:
     """Of some hundred suffixes those arrive unchanged, and only those, that have no alterations."""
     root = site.root("web")
     built = sendable()
     assert len(built) > 400, "too many are refused to prove anything"
 
-    def surprise(pair: tuple[str, str]) -> str | None:
+    def ask(pair: tuple[str, str]) -> str | None:
         suffix, path = pair
         assert path.startswith(root + "/")
-        sent, mark, _ = path.removeprefix(root).partition("#")
-        answer = site.apiserver.get(root + sent)
-        foretold = [alteration.kind for alteration in alterations(suffix)]
-        if answer.status != 200:
-            return f"{suffix!r}: {answer.status} {answer.message}, foretold {foretold}"
-        target = arrived(answer.body).target
-        same = meaning(target) == meaning(sent) and not mark
-        if same != (foretold == []):
-            return f"{suffix!r}: sent {sent!r}, arrived {target!r}, foretold {foretold}"
-        if meaning(target) != meaning(received(suffix)):
-            return f"{suffix!r}: arrived {target!r}, foretold {received(suffix)!r}"
-        return None
+        sent = path.removeprefix(root)
+        return surprise(suffix, sent, site.apiserver.get(root + sent.partition("#")[0]))
 
     with ThreadPoolExecutor(8) as pool:
-        surprises = [text for text in pool.map(surprise, built) if text]
+        surprises = [text for text in pool.map(ask, built) if text]
     assert not surprises, "\n".join(surprises)
 
 

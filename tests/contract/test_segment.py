@@ -65,11 +65,38 @@ def test_encoded_colons_count(site: Site) -> None:
     assert site.hears(site.tls, "https%3Asecure%3A")
 
 
+@pytest.mark.parametrize("number", ["9223372036854775807", "-9223372036854775807"])
+def test_numbers(site: Site, number: str) -> None:
+    """What 64 bits hold is a port's number, however wrong, and what they don't is its name."""
+    message = f'no service port {number} found for service "web"'
+    assert site.get(segment=f"web:{number}").message == message
+    message = f'no endpoints available for service "web:{number}0"'
+    assert site.get(segment=f"web:{number}0").message == message
+
+
 def test_encoded_slash_is_a_slash(site: Site) -> None:
     """A %2F in the segment ends it: the path is decoded before it is cut into parts."""
     answer = site.get(segment="web%2Fx")
     assert answer.status == 404
     assert answer.message == "the server could not find the requested resource"
+
+
+@pytest.mark.parametrize("kind", ["services", "pods", "nodes"])
+@pytest.mark.parametrize(
+    ("segment", "name", "problem"),
+    [
+        ("a%25b:80", "a%b", "may not contain '%'"),
+        (".:80", ".", "may not be '.'"),
+        ("http:..:", "..", "may not be '..'"),
+    ],
+)
+def test_names_that_are_no_key(
+    site: Site, segment: str, name: str, problem: str, kind: str
+) -> None:
+    """A name that would lead elsewhere in the store is a 400 of its own."""
+    answer = site.get(segment=segment, kind=kind)
+    assert answer.status == 400
+    assert answer.message == f'Name parameter invalid: "{name}": {problem}'
 
 
 @pytest.mark.parametrize("segment", ["wEb", "my_service", "%20web", "we%20b", "%C3%A9"])
