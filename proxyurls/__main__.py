@@ -1,5 +1,9 @@
 """``python -m proxyurls``."""
 
-from proxyurls.cli import main
+try:
+    from proxyurls.cli import main
 
-raise SystemExit(main())
+    code = main()
+except KeyboardInterrupt:  # before it was there, or behind its end
+    code = 130
+raise SystemExit(code)

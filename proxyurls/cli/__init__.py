@@ -43,6 +43,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         the exit code.
     """
+    try:
+        return _run(argv)
+    except KeyboardInterrupt:  # at any moment, while modules are loaded too
+        return _interrupted()
+
+
+def _interrupted() -> int:
+    from proxyurls.cli import console
+
+    console.drop_stdout()
+    if sys.stderr is not None and sys.stderr.isatty():
+        print(file=sys.stderr)  # behind the ^C
+    return _INTERRUPTED
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    """Run a command line; Ctrl-C alone is not made an exit code of."""
     from proxyurls.cli import console
     from proxyurls.errors import ProxyURLsError
 
@@ -64,11 +81,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             console.say("error", error)
             code = 2 if isinstance(error, ValueError) else 1
         _flush()
-    except KeyboardInterrupt:
-        console.drop_stdout()
-        if sys.stderr is not None and sys.stderr.isatty():
-            print(file=sys.stderr)  # behind the ^C
-        return _INTERRUPTED
     except BrokenPipeError:
         console.drop_stdout()
         return _BROKEN_PIPE
@@ -78,12 +90,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.say("error", f"{where}{error.strerror or error}")
         return 1
     except Exception as error:  # noqa: BLE001  (the last resort)
+        if _hides_interrupt(error):
+            return _interrupted()
         # A bug. Its place is no secret; its text may be one.
         if sys.flags.dev_mode and sys.stderr is not None:
             print(console.frames(error), end="", file=sys.stderr)
         console.say("error", f"internal error: {type(error).__name__} {console.place(error)}")
         return 1
     return code
+
+
+def _hides_interrupt(error: BaseException | None) -> bool:
+    """Whether it was Ctrl-C: a compiled module that is being loaded makes an ImportError of it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _prog() -> str:

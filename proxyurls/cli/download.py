@@ -13,25 +13,47 @@ from proxyurls.cli.parser import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import BinaryIO
+    from io import BufferedWriter
 
 
 class Download:
     """A file being written. Its `whole` moves it to its name; else it goes away again."""
 
-    def __init__(self, path: Path, part: Path, file: BinaryIO) -> None:
+    def __init__(self, path: Path, part: Path, file: BufferedWriter) -> None:
         self.path = path
-        self.file = file
+        self._file = file
         self._part = part
 
+    def write(self, chunk: bytes) -> None:
+        """Some more has come.
+
+        Raises:
+            OSError: it can't be written; with the name that was typed.
+        """
+        with self._named():
+            self._file.write(chunk)
+
     def whole(self) -> None:
-        """All of it has come."""
-        self.file.close()
+        """All of it has come.
+
+        Raises:
+            OSError: as for `write`.
+        """
+        with self._named():
+            self._file.close()
         if self._part == self.path:
             return
         if self.path.exists():
             self._part.chmod(self.path.stat().st_mode & 0o7777)
         self._part.replace(self.path)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._file.raw.close()  # else what is in its buffer would be tried again, and fail
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
 
 
 @contextmanager
@@ -52,7 +74,7 @@ def download(name: str) -> Iterator[Download]:
     direct = path.exists() and not path.is_file()
     part = path if direct else path.with_name(f".{path.name[:100]}.{os.getpid()}.part")
     try:
-        file = part.open("wb" if direct else "xb")
+        file: BufferedWriter = part.open("wb" if direct else "xb")
     except OSError as error:
         raise UsageError(f"--save {name!r}: can't write there ({error.strerror})") from error
     with file, _ending_as_an_exception():

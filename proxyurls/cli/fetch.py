@@ -311,7 +311,7 @@ class _Answer:
         if target and status in range(200, 300):
             try:
                 for chunk in self._chunks():
-                    target.file.write(chunk)
+                    target.write(chunk)
             except KeyboardInterrupt:
                 counts = self.transfer.counts()
                 say("error", f"interrupted after {counts}; {target.path} was not written")

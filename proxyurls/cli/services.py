@@ -6,7 +6,7 @@ import sys
 
 from proxyurls.cli.console import json_text, say
 from proxyurls.cli.options import add_output, load, trace
-from proxyurls.cli.parser import examples
+from proxyurls.cli.parser import UsageError, examples
 from proxyurls.cli.progress import Line
 from proxyurls.errors import one_line
 
@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
     from proxyurls.discovery import CLUSTER_SERVICE_LABEL
     from proxyurls.errors import ClusterError
 
+    if sys.stdout is None:
+        raise UsageError("stdout is closed, so the list can't be printed")
     if args.namespace is not None:
         from proxyurls.segment import check_name
 

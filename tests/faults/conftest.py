@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from discovery.commands import kubeconfig
@@ -13,13 +17,15 @@ from .wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from contract.cluster import APIServer
     from contract.fixtures import Serve
     from contract.upstream import Upstream
 
     Lead = Callable[[str], Path]
+    Start = Callable[..., subprocess.Popen[bytes]]
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +74,27 @@ def lead(apiserver: APIServer, tmp_path: Path) -> Lead:
         return tmp_path
 
     return lead
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start Python in a process of its own; ended with the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*words: str, **options: Any) -> subprocess.Popen[bytes]:
+        settings: dict[str, Any] = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            # Whoever runs the tests may ignore it, as nohup does.
+            "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        }
+        environ = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("environ", {})}
+        command = [sys.executable, *words]
+        started.append(subprocess.Popen(command, env=environ, **{**settings, **options}))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
