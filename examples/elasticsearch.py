@@ -17,10 +17,10 @@ from typing import Any
 
 import httpx
 
-from proxyurls import ProxyURLsError, load_config, service
+from proxyurls import ClusterTransport, ProxyURLsError, load_config
 
-# A number works whether the service's port has a name or not.
-ELASTICSEARCH = service("elasticsearch-logging", "kube-system", port=9200)
+# As code in the cluster calls it.
+ELASTICSEARCH = "http://elasticsearch-logging.kube-system.svc:9200"
 
 
 def main() -> None:
@@ -28,17 +28,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("query", help="in Lucene's syntax, as FIELD:VALUE")
     query = parser.parse_args().query
-    config = load_config()
-    credentials = config.credentials()
-    verify = credentials.ssl_context() or True
-    with httpx.Client(verify=verify, proxy=config.proxy_url) as client:
+    transport = ClusterTransport(load_config())
+    with httpx.Client(base_url=ELASTICSEARCH, transport=transport) as client:
 
         def ask(path: str, **query: str) -> Any:
-            url = ELASTICSEARCH.url(config.server, path, query=query)
-            answer = client.get(str(url), headers=credentials.headers())  # anew: tokens rotate
+            answer = client.get(path, params=query)
             if answer.is_error or "json" not in answer.headers.get("Content-Type", ""):
                 said = " ".join(answer.text.split())[:300]  # of the apiserver's own, maybe
-                sys.exit(f"error: {url} answered {answer.status_code}: {said}")
+                sys.exit(f"error: {answer.url} answered {answer.status_code}: {said}")
             return answer.json()
 
         health = ask("_cluster/health")
