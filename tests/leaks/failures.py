@@ -34,6 +34,26 @@ COMMANDS: dict[str, list[str]] = {
     "demo": ["demo", "--open", "--", "PROGRAM"],
     "completion": ["completion", "bash"],
 }
+# Other lines, which show something else.
+LINES = [
+    ["url", "web", "--curl"],
+    ["url", "https:web:443", "/x", "--curl", "--as", "bob", "--tls-server-name", "web"],
+    ["config"],
+    ["services", "-A", "-o", "json"],
+    ["services", "-A", "-o", "yaml"],
+    ["services", "--cluster-services", "-v", "9"],
+    ["fetch", "--raw", "/api/v1/namespaces", "-v", "9", "-i"],
+    ["fetch", "web", "/-/html", "--save", "page", "-H", f"Cookie: session={mark('cookie')}"],
+    ["fetch", "web", "/-/html", "-X", "PUT", "-d", "@-"],
+    ["open", "web", "--single", "--no-browser"],
+    ["open", "pod/none:80", "--port", "0", "--no-browser"],
+    ["serve", "--port", "0", "--no-token"],
+    ["serve", "--port", "0", "--upstream-host", "server", "--as", "bob"],
+    ["serve", "--unix-socket", "socket", "--api"],
+    ["doctor", "web", "-o", "json"],
+    ["doctor", "none", "--probe", "-v", "9"],
+    ["demo"],
+]
 # Those that ask the apiserver at once, and so meet what it does.
 ASKING = ("url", "services", "cluster-info", "fetch", "open", "doctor")
 # Those that read the kubeconfig.

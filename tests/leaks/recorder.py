@@ -259,6 +259,23 @@ def _plant_callback(secret: str) -> None:
     asyncio.run(wait())
 
 
+def _plant_page(secret: str) -> None:
+    from proxyurls.gateway import index, pages
+
+    for module in (index, pages):
+        for name in ("escape", "frame"):
+            if hasattr(module, name):
+                setattr(module, name, _adding(getattr(module, name), secret))
+
+
+def _adding(function: Callable[..., Any], secret: str) -> Callable[..., Any]:
+    def added(*given: Any, **named: Any) -> Any:
+        made = function(*given, **named)
+        return made + (secret.encode() if isinstance(made, bytes) else secret)
+
+    return added
+
+
 _KEPT: list[object] = []
 PLANTS: dict[str, Callable[[str], object]] = {
     "stdout": print,
@@ -269,6 +286,7 @@ PLANTS: dict[str, Callable[[str], object]] = {
     "repr": _plant_repr,
     "file": _plant_file,
     "left file": _plant_left_file,
+    "page": _plant_page,
     "argv": lambda secret: _plant_program([f"--token={secret}"], {}),
     "environ": lambda secret: _plant_program([], {"TOKEN": secret}),
 }

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import recorder
+from .browser import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ class Outcome:
     channels: dict[str, str]
     files: list[dict[str, Any]]
     children: list[dict[str, Any]]
-    pages: list[str] = field(default_factory=list)
+    visit: Visit = field(default_factory=Visit)
 
     @property
     def out(self) -> str:
@@ -60,7 +61,7 @@ class Outcome:
             "file": "\n".join(one["text"] for one in self.files),
             "argv": json.dumps([one["argv"] for one in self.children], ensure_ascii=False),
             "environ": json.dumps([one["environ"] for one in self.children], ensure_ascii=False),
-            "page": "\n".join(self.pages),
+            "page": "\n".join(self.visit.pages),
         }
         found = {
             channel: search.names(text, allowed=(allowed or {}).get(channel, frozenset()))
@@ -69,17 +70,17 @@ class Outcome:
         return {channel: names for channel, names in found.items() if names}
 
 
-def run(job: Job, *, serving: Callable[[str], list[str]] | None = None) -> Outcome:
+def run(job: Job, *, serving: Callable[[str], Visit] | None = None) -> Outcome:
     """Run a job to its end.
 
     Args:
         job: the command line.
-        serving: what to ask of a gateway, once the first line of stdout is there: the answers.
-            It is ended by Ctrl-C then.
+        serving: what to do with a gateway, once the first line of stdout is there. It is ended by
+            Ctrl-C then.
     """
     process = _CONTEXT.Process(target=recorder.run, args=(job,))
     process.start()
-    pages: list[str] = []
+    seen = Visit()
     deadline = time.monotonic() + TIME_LIMIT
     try:
         if serving is not None:
@@ -87,7 +88,7 @@ def run(job: Job, *, serving: Callable[[str], list[str]] | None = None) -> Outco
                 assert time.monotonic() < deadline, _read(job, "err")
                 time.sleep(0.01)
             if process.is_alive():
-                pages = serving(_read(job, "out").partition("\n")[0])
+                seen = serving(_read(job, "out").partition("\n")[0])
                 assert process.pid is not None
                 os.kill(process.pid, signal.SIGINT)
         process.join(max(0.0, deadline - time.monotonic()))
@@ -104,7 +105,7 @@ def run(job: Job, *, serving: Callable[[str], list[str]] | None = None) -> Outco
         "error": "\n".join(report["errors"]),
         "repr": "\n".join(report["reprs"]),
     }
-    return Outcome(report["code"], channels, report["files"], report["children"], pages)
+    return Outcome(report["code"], channels, report["files"], report["children"], seen)
 
 
 def _read(job: Job, name: str) -> str:

@@ -18,9 +18,9 @@ from discovery.servers import Answer, Loopback
 
 from proxyurls.cli.commands import COMMANDS as KNOWN
 
+from .browser import LINK
 from .failures import FAILURES, words
 from .marks import Search, mark
-from .test_commands import LINK
 
 if TYPE_CHECKING:
     from .bench import Bench
@@ -128,7 +128,7 @@ def test_a_browser_gets_the_address_and_no_more(bench: Bench, tmp_path: Path) ->
         assert called["argv"][1:] == [process.address]
         found = LINK.search(process.address)
         assert found
-        search = Search({**bench.search.secrets, "run token": found[2]})
+        search = Search({**bench.search.secrets, "run token": found[1]})
         assert search.names(json.dumps(called["environ"])) == set()
         ours = Path(f"/proc/{process.child.pid}")
         if ours.exists():  # Linux

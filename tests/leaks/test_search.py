@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+from .browser import visit
 from .marks import Search, mark
 from .recorder import PLANTS, Job
 from .runs import run
@@ -28,8 +29,13 @@ CHANNELS = {"callback": "log", "left file": "file"}
 @pytest.mark.parametrize("plant", PLANTS)
 def test_a_planted_leak_is_found(plant: str, tmp_path: Path) -> None:
     environ = {"PATH": os.environ["PATH"]}
-    job = Job(["url", "web", "--path"], environ, tmp_path, secret=SECRET, plant=plant)
-    leaks = run(job).leaks(SEARCH)
+    line = ["url", "web", "--path"]
+    if plant == "page":
+        line = ["serve", "--port", "0", "--server", "http://127.0.0.1:1"]
+    job = Job(line, environ, tmp_path, secret=SECRET, plant=plant)
+    leaks = run(job, serving=visit if plant == "page" else None).leaks(SEARCH)
+    if plant == "page":
+        leaks.pop("repr")  # of what keeps the page
     assert leaks == {CHANNELS.get(plant, plant): {"planted"}}
 
 
