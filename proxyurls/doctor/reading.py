@@ -11,10 +11,13 @@ from proxyurls.objects import check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, TypeVar
 
     from proxyurls.doctor.case import Case
     from proxyurls.objects import Shape
+
+    T = TypeVar("T")
 
 _MOST = 5000  # objects of one list: enough to name near ones by
 
@@ -35,15 +38,9 @@ def read(case: Case, path: str, shape: Shape) -> dict[str, Any] | None:
         Refused: it may not be read.
         ClusterError: as for `APIClient.get_json`.
     """
-    try:
-        found = case.client.get_json(path)
-    except APIStatusError as error:
-        if error.status == HTTPStatus.FORBIDDEN:
-            raise Refused(error.detail) from error
-        if error.status == HTTPStatus.NOT_FOUND:
-            return None
-        raise
-    check(found, shape, case.config.server)
+    found = _answered(lambda: case.client.get_json(path))
+    if found is not None:
+        check(found, shape, case.config.server)
     return found
 
 
@@ -66,8 +63,12 @@ def read_list(
     found = list_objects(
         case.client, path, label_selector=selector, metadata_only=not whole, shape=shape
     )
+    return _answered(lambda: list(islice(found, _MOST)))
+
+
+def _answered(ask: Callable[[], T]) -> T | None:
     try:
-        return list(islice(found, _MOST))
+        return ask()
     except APIStatusError as error:
         if error.status == HTTPStatus.FORBIDDEN:
             raise Refused(error.detail) from error

@@ -70,7 +70,10 @@ def _ask(case: Case, path: str, cookies: SimpleCookie) -> Answer:
 def _refused(case: Case, answer: Answer) -> Found:
     """The cause, where the apiserver or a TLS server in front of the app says it."""
     said = answer.refusal or f"the app answered {phrase(answer.status)} to plain http"
-    names = [cause.name for cause in answer.causes]
+    # What was looked up and is there, can't be missing.
+    absent = f"no-such-{case.kind}" if case.lookup.found else None
+    causes = [cause for cause in answer.causes if cause.name != absent]
+    names = [cause.name for cause in causes]
     if not names:
         return Found("apiserver-failed", f"the apiserver says: {said}")
     asked = case.target.scheme or "http"
@@ -82,7 +85,7 @@ def _refused(case: Case, answer: Answer) -> Found:
         return Found("speaks-https", text, case.command(scheme="https"))
     if "no-http" in names or names == ["speaks-https"]:
         return Found("no-http", f"what listens there speaks no HTTP ({said})", _forward(case))
-    either = ", or ".join(cause.text for cause in answer.causes)
+    either = ", or ".join(cause.text for cause in causes)
     return Found(names[0], f"{either} ({said})")
 
 

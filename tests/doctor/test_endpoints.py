@@ -279,3 +279,26 @@ def test_pods_may_not_be_listed(lab: Lab) -> None:
     report = lab.doctor(lab.target("distant"), who)
     assert report.cause["name"] == "no-target-ref"
     assert lab.remedy(report) == f"curl http://{lab.ip}:{lab.port}/ "[:-1]
+
+
+def test_nothing_behind_it_may_be_read(lab: Lab) -> None:
+    """Where neither may be read, the apiserver's answer tells; that it exists is known."""
+    who = grant(lab, "outer", "services")
+    lab.service("hollow", {"port": 80})
+    report = lab.doctor(lab.target("hollow"), who)
+    assert report.step("existence")[0] == "ok"
+    assert report.step("endpoints")[0] == "skipped"
+    assert report.cause["name"] == "no-endpoints"
+
+
+def test_slices_may_not_be_read(lab: Lab) -> None:
+    """EndpointSlices that may not be read, and no Endpoints: the apiserver is asked."""
+    who = grant(lab, "unsliced", "services", "endpoints")
+    lab.pod("hidden-0")
+    lab.service("hidden", {"port": 80})
+    slices(lab, "hidden")
+    report = lab.doctor(lab.target("hidden"), who)
+    if report.healthy:  # from Kubernetes 1.35 on
+        assert "a request gets through" in report.step("endpoints")[1]
+    else:
+        assert report.cause["name"] == "no-endpoints"
