@@ -11,6 +11,7 @@ Exit code 1 where anything was found.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib
 import importlib.util
 import json
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from fuzz.registry import FuzzTarget
 
+PLACES = "places.json"  # what a target's own process found, for the one that prints
 SLOW = 10  # seconds for one input: that is a finding too
 
 
@@ -55,11 +57,11 @@ class Findings:
             place = f"{type(error).__name__} at {' '.join(names)}"
             if place in self.places:
                 return
-            name = f"found-{len(self.places) + 1}"
+            name = f"found-{hashlib.sha256(data).hexdigest()[:8]}"
             self.places[place] = f"{place}: {str(error)[:200]!r} ({name})"
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / name).write_bytes(data)
-            (self.folder / "places.json").write_text(json.dumps(list(self.places.values())))
+            (self.folder / PLACES).write_text(json.dumps(list(self.places.values())))
 
 
 def at_random(findings: Findings, seconds: float, seed: int) -> int:
@@ -104,7 +106,9 @@ def fuzz(fuzzed: FuzzTarget, seconds: int, seed: int, found: Path) -> tuple[int,
     folder = found / fuzzed.name
     if importlib.util.find_spec("atheris") is None:
         findings = Findings(fuzzed, folder)
-        return at_random(findings, seconds, seed), list(findings.places.values())
+        count = at_random(findings, seconds, seed)
+        (folder / PLACES).unlink(missing_ok=True)
+        return count, list(findings.places.values())
     with tempfile.TemporaryDirectory(prefix="fuzz-") as kept:
         folder.mkdir(parents=True, exist_ok=True)
         options = [
@@ -116,7 +120,7 @@ def fuzz(fuzzed: FuzzTarget, seconds: int, seed: int, found: Path) -> tuple[int,
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, errors="replace"
         )
-    places = folder / "places.json"
+    places = folder / PLACES
     lines: list[str] = json.loads(places.read_text()) if places.exists() else []
     places.unlink(missing_ok=True)
     counted = re.search(r"number_of_executed_units: *(\d+)", done.stderr)
@@ -151,9 +155,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     targets: dict[str, FuzzTarget] = importlib.import_module("fuzz.targets").TARGETS
     unknown = {*args.target} - {*targets}
     if unknown or options:
-        parser.error(
-            f"no such target: {', '.join([*unknown, *options])}; known: {', '.join(targets)}"
-        )
+        wrong = ", ".join([*unknown, *options])
+        parser.error(f"no such target: {wrong}; type some of {' '.join(targets)}")
     total = failed = 0
     for name in args.target or targets:
         count, lines = fuzz(targets[name], args.seconds, args.seed, args.found)

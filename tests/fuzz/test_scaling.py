@@ -17,7 +17,7 @@ from .registry import FuzzTarget
 from .targets import TARGETS
 from .test_corpus import SEED
 
-SHAPES = int(os.environ.get("PROXYURLS_FUZZ_SHAPES", "30"))
+SHAPES = int(os.environ.get("PROXYURLS_FUZZ_SHAPES", "12"))
 SIZE = 16_000
 QUICK = 0.02  # seconds of the processor; squared growth makes it 0.8 at 100 kB
 LINEAR, ALLOWED = 4, 8  # for four times the size; 16 would be its square
