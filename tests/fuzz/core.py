@@ -145,7 +145,7 @@ def url(data: bytes) -> None:
     if parsed.server[:1] not in ("", "/"):
         made = str(parsed.target.url(parsed.server, parsed.suffix))
         # yarl has its own spelling of scheme, host and default port, and no empty query.
-        whole = again.replace("?#", "#").removesuffix("#").removesuffix("?")
+        whole = re.sub(r"^([^?#]*)\?(?=#|$)", r"\1", again).removesuffix("#")
         assert made.split("/", 3)[3] == whole.split("/", 3)[3]
 
 
