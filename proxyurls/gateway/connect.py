@@ -202,17 +202,25 @@ class Upstream:
                 f"{self.server} closed the connection without an answer; an apiserver does so "
                 "when it stops, or when the app behind breaks off"
             ) from error
-        except aiohttp.ClientHttpProxyError as error:
-            proxy = mask_password(self._config.proxy_url or "")
-            raise ConnectionFailed(
-                f"can't reach {self.server} through the proxy {proxy}: the proxy answered "
-                f"{phrase(error.status)}; check proxy-url in the kubeconfig, or HTTPS_PROXY"
-            ) from error
+        except aiohttp.ClientResponseError as error:
+            failure = self._bad_answer(error)
         except (aiohttp.ClientError, OSError) as error:
             raise connection_error(self.server, error, proxy=self._config.proxy_url) from error
         finally:
             self._waiting.pop(task, None)
             self._hung.discard(task)
+        # Out here it has no cause: aiohttp's error holds the request's headers, credentials too.
+        raise failure
+
+    def _bad_answer(self, error: aiohttp.ClientResponseError) -> ConnectionFailed:
+        """The error for an answer that is none, or is a proxy's refusal."""
+        if not isinstance(error, aiohttp.ClientHttpProxyError):
+            return connection_error(self.server, error, proxy=self._config.proxy_url)
+        proxy = mask_password(self._config.proxy_url or "")
+        return ConnectionFailed(
+            f"can't reach {self.server} through the proxy {proxy}: the proxy answered "
+            f"{phrase(error.status)}; check proxy-url in the kubeconfig, or HTTPS_PROXY"
+        )
 
     async def _fresh(self) -> tuple[list[tuple[str, str]], ssl.SSLContext | None]:
         """Headers and TLS context. Files are read and plugins run in a thread, once for all."""

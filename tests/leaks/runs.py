@@ -24,7 +24,7 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
         *("httpx", "aiohttp", "argcomplete", "proxyurls.cluster", "proxyurls.gateway.run"),
-        *("proxyurls.demo.cluster", "proxyurls.demo.browsing"),
+        *("proxyurls.demo.cluster", "proxyurls.demo.browsing", "yaml", "tabulate", "webbrowser"),
     ]
 )
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import gc
 import json
 import sys
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from config.kubeconfigs import one_context
+from discovery.servers import Answer, Blurter, Loopback
 from gateway.running import running
 
 from proxyurls import Cluster, load_config
@@ -17,7 +21,8 @@ from proxyurls.config.exec_plugin import ExecCredential, run_plugin
 from proxyurls.config.flags import Flags
 from proxyurls.config.model import ClientCertificate, Credential, ExecPlugin
 from proxyurls.config.token_file import TokenFile
-from proxyurls.errors import CredentialError, InvalidConfig
+from proxyurls.errors import ConnectionFailed, CredentialError, InvalidConfig
+from proxyurls.gateway.connect import Upstream
 from proxyurls.testing import FakeCluster
 
 from .bench import PASSWORD, PROXY_PASSWORD, V1
@@ -25,8 +30,10 @@ from .marks import Search, mark
 from .recorder import chain, reprs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+    from proxyurls import Config
 
 SECRET = mark("object")
 # What holds secrets, or stands near them. A new one that does belongs here.
@@ -154,6 +161,50 @@ def test_an_error_keeps_the_secret(name: str, tmp_path: Path) -> None:
         fail()
     texts = [f"{one!r} {one} {one.args!r} {vars(one)!r}" for one in chain(caught.value)]
     assert Search({"ours": SECRET}).names("\n".join(texts)) == set()
+
+
+def failed(config: Config, body: object) -> str:
+    """What the gateway's error tells when it asks, and what led to it."""
+
+    async def ask() -> None:
+        upstream = Upstream(config)
+        await upstream.start()
+        try:
+            await upstream.send("POST", "/x", [], body)
+        finally:
+            await upstream.close()
+
+    with pytest.raises(ConnectionFailed) as caught:
+        asyncio.run(ask())
+    return "\n".join(f"{one!r} {one} {one.args!r}" for one in chain(caught.value))
+
+
+async def streamed() -> AsyncIterator[bytes]:
+    yield b"a body that can't be sent again"
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_the_gateways_proxy_refuses(tmp_path: Path, *, streams: bool) -> None:
+    """It gets the password, in UTF-8 as from Go; its refusal tells only whose it was."""
+    login = f"ann:{SECRET}é%/"
+    with Loopback(lambda _: Answer(b"", 407)) as proxy:
+        url = proxy.url.replace("//", f"//{quote(login, safe=':')}@")
+        config = load_config(_file(tmp_path, one_context(cluster={"proxy-url": url})))
+        told = failed(config, streamed() if streams else None)
+    assert "the proxy http://ann:***@" in told
+    assert "answered 407 Proxy Authentication Required; check proxy-url" in told
+    sent = proxy.requests[0].headers["proxy-authorization"]
+    assert base64.b64decode(sent.removeprefix("Basic ")).decode() == login
+    assert Search({"ours": SECRET}).names(told) == set()
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_an_answer_to_the_gateway_is_none(tmp_path: Path, *, streams: bool) -> None:
+    with Blurter(b"HTTP/1.1 200 OK\r\nno header\r\n\r\n") as server:
+        text = one_context(server=f"http://127.0.0.1:{server.port}", user={"token": SECRET})
+        told = failed(load_config(_file(tmp_path, text)), streamed() if streams else None)
+    assert "can't reach http://127.0.0.1:" in told
+    assert Search({"ours": SECRET}).names(told) == set()
 
 
 @pytest.mark.parametrize("password", [PASSWORD, PROXY_PASSWORD])
