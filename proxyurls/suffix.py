@@ -165,13 +165,11 @@ def _refuse_leaving(path: str, suffix: str) -> None:
         )
     depth = 0
     for segment in path.split("/"):
-        parts = _decode_fully(segment, suffix).replace("\\", "/").split("/")
-        # "..;x", ".;x": what urljoin and Java servers cut off behind a semicolon.
-        names = [part.partition(";")[0] for part in parts]
-        climbs = names.count("..")
+        readings = [_names(one) for one in _decodings(segment, suffix)]
+        climbs = max(names.count("..") for names in readings)
         if climbs:
             depth -= climbs
-        elif any(name not in ("", ".") for name in names):
+        elif all(set(names) - {"", "."} for names in readings):
             depth += 1
         if depth < 0:
             raise InvalidSuffix(
@@ -182,13 +180,21 @@ def _refuse_leaving(path: str, suffix: str) -> None:
             )
 
 
-def _decode_fully(segment: str, suffix: str) -> str:
-    """A segment decoded until nothing is left to decode, without what clients drop."""
+def _names(segment: str) -> list[str]:
+    """What may be the names in a segment, to one who takes a backslash for a slash."""
+    parts = _DROPPED.sub("", segment).replace("\\", "/").split("/")
+    # "..;x", ".;x": what urljoin and Java servers cut off behind a semicolon.
+    return [part.partition(";")[0] for part in parts]
+
+
+def _decodings(segment: str, suffix: str) -> list[str]:
+    """A segment, and what each round of decoding makes of it until nothing is left to decode."""
+    found = [segment]
     for _ in range(_DECODINGS):
-        decoded = _unquote(segment)
-        if decoded == segment:
-            return _DROPPED.sub("", decoded)
-        segment = decoded
+        decoded = _unquote(found[-1])
+        if decoded == found[-1]:
+            return found
+        found.append(decoded)
     raise InvalidSuffix(
         f"invalid suffix {shown(suffix)}: it is percent-encoded more than "
         f"{_DECODINGS - 1} times over; encode it once",

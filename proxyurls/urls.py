@@ -78,7 +78,7 @@ def _base(server: str) -> str:
     server = server.rstrip("/")
     if "@" in server:
         raise InvalidURL(credentials_refusal())
-    if _BEHIND.search(server):
+    if _BEHIND.search(f"{server}/"):
         raise InvalidURL(
             f"invalid server {shown(server)}: it is a proxy URL itself, and the apiserver proxies "
             "no apiserver; type the base URL",
