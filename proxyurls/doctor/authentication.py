@@ -105,7 +105,9 @@ def _refused(config: Config, validity: Validity) -> Found:
     if validity.expired and validity.expires:
         text = f"{validity.text}, has expired on {moment(validity.expires)}"
         return Found("credential-expired", text, validity.renewal)
-    if validity.expires:
+    if validity.early and validity.not_before:
+        text += f", not valid before {moment(validity.not_before)}"
+    elif validity.expires:
         text += f", valid until {moment(validity.expires)}"
     return Found("credential-refused", text, validity.renewal)
 

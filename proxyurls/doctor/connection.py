@@ -43,7 +43,8 @@ def check(case: Case) -> str:
     """
     config = case.config
     way = Way(config, case.timeout, case.options)
-    parts = []
+    parts: list[str] = []
+    said: Said | None
     with ExitStack() as stack:
         connection = stack.enter_context(way.open())
         if not way.tunnelled:
@@ -53,13 +54,16 @@ def check(case: Case) -> str:
                 connection = stack.enter_context(_secured(way, connection))
             parts.append(_tls(config, connection))
             said = _ask(way, connection)
-    trust.check_clock(config.server, said.headers)
-    who = _judged(config, way, said)
+    if said is None:
+        parts.append("it says nothing to those without a client certificate")
+    else:
+        trust.check_clock(config.server, said.headers)
+        parts.append(_judged(config, way, said))
     case.client = APIClient(config, timeout=case.timeout, credentials=case.credentials)
     reached = f"{config.server} answers at {way.address}"
     if config.proxy_url:
         reached = f"{config.server} answers through the proxy at {way.address}"
-    return "; ".join(filter(None, [reached, way.silent, *parts, who]))
+    return "; ".join(filter(None, [reached, way.silent, *parts]))
 
 
 def _secured(way: Way, connection: socket.socket) -> ssl.SSLSocket:
@@ -88,11 +92,14 @@ def _tls(config: Config, connection: socket.socket) -> str:
     )
 
 
-def _ask(way: Way, connection: socket.socket) -> Said:
+def _ask(way: Way, connection: socket.socket) -> Said | None:
+    """What the server says; None where it wants a client certificate first."""
     config = way.config
     try:
         return way.ask(connection)
     except (OSError, http.client.HTTPException) as error:
+        if "CERTIFICATE_REQUIRED" in str(error):
+            return None
         if not way.secure and not isinstance(error, TimeoutError) and trust.speaks_tls(way):
             raise _tls_expected(config) from error
         failure = connection_error(config.server, error, proxy=config.proxy_url, connected=True)

@@ -142,15 +142,15 @@ def _not_now(
 ) -> Found:
     now = _now()
     cause = "certificate-expired" if expired else "certificate-not-yet-valid"
+    whose = f"the certificate of {config.server}"
     if certificate is None:
-        return Found(cause)
+        return Found(cause, f"{whose} {'has expired' if expired else 'is not valid yet'}")
     if (
         theirs is not None
         and abs(theirs - now) > _DRIFT
         and certificate.not_before <= theirs <= certificate.not_after
     ):
         return _wrong_clock(config.server, theirs)
-    whose = f"the certificate of {config.server}"
     if certificate.not_before <= now <= certificate.not_after:
         whose = f"the CA certificate {shown(certificate.issuer)} behind that of {config.server}"
         return Found(cause, f"{whose} is not valid now ({moment(now)})")
@@ -166,7 +166,11 @@ def _wrong_name(config: Config, way: Way, certificate: Certificate | None) -> Fo
     asked = config.tls.server_name or way.host
     if config.tls.server_name:
         asked += " (tls-server-name)"
-    names = certificate.names if certificate else ()
+    if certificate is None:
+        return Found(
+            "wrong-certificate-name", f"the certificate of {config.server} is not for {asked}"
+        )
+    names = certificate.names
     if not names:
         return Found(
             "wrong-certificate-name",

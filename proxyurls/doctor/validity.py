@@ -40,6 +40,11 @@ class Validity(Record):
         """Whether its time is over, by our clock."""
         return self.expires is not None and self.expires <= datetime.now(timezone.utc)
 
+    @property
+    def early(self) -> bool:
+        """Whether its time has not come yet, by our clock."""
+        return self.not_before is not None and self.not_before > datetime.now(timezone.utc)
+
 
 def look_into(config: Config, credentials: Credentials) -> Validity:
     """Look into the credential of a configuration.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -68,3 +69,10 @@ class Report:
             if one["name"] == name:
                 return one["result"], one["text"]
         raise AssertionError(f"no step {name}: {self.content}")
+
+
+def option(remedy: str, name: str) -> tuple[str, str]:
+    """The option that a remedy says to give, as it is to be typed."""
+    found = re.search(rf"{name}[ =](\S+)", remedy)
+    assert found, remedy
+    return name, found[1]

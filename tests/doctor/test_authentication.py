@@ -95,6 +95,14 @@ def test_token_has_expired(apiserver: APIServer, lead: Lead, web: str, account: 
         assert f"of the service account '{SPACE}:{ACCOUNT}', valid until 20" in text
 
 
+def test_token_is_early(apiserver: APIServer, lead: Lead, web: str, account: str) -> None:
+    """Made by a machine whose clock is ahead."""
+    token = account_token(apiserver, SPACE, ACCOUNT, seconds=7200, since=3600)
+    cause = refused(lead(user={"token": token})(web), "credential-refused")
+    assert f"service account '{SPACE}:{ACCOUNT}', not valid before 20" in cause["text"]
+    accepted(lead(user={"token": account})(web))
+
+
 def test_token_file_has_expired(
     apiserver: APIServer, lead: Lead, web: str, account: str, tmp_path: Path
 ) -> None:

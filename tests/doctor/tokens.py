@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 ISSUER = "https://kubernetes.default.svc"
 
 
-def account_token(apiserver: APIServer, namespace: str, name: str, *, seconds: float) -> str:
+def account_token(
+    apiserver: APIServer, namespace: str, name: str, *, seconds: float, since: float = 0
+) -> str:
     """A token of a service account that is there.
 
     Args:
@@ -26,6 +28,7 @@ def account_token(apiserver: APIServer, namespace: str, name: str, *, seconds: f
         namespace: the account's.
         name: the account's.
         seconds: how long it is good from now on; less than none is how long it has expired.
+        since: seconds until it is good.
     """
     account = apiserver.get(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}").json()
     now = time.time()
@@ -34,7 +37,7 @@ def account_token(apiserver: APIServer, namespace: str, name: str, *, seconds: f
         "aud": [ISSUER],
         "sub": f"system:serviceaccount:{namespace}:{name}",
         "iat": int(now + min(seconds, 0) - 60),
-        "nbf": int(now + min(seconds, 0) - 60),
+        "nbf": int(now + since + min(seconds, 0) - 60),
         "exp": int(now + seconds),
         "kubernetes.io": {
             "namespace": namespace,
