@@ -65,40 +65,6 @@ def test_a_plugin_gets_what_is_its_own(bench: Bench, tmp_path: Path) -> None:
     assert bench.search.names(json.dumps([given, info])) == set()
 
 
-def test_a_plugin_goes_through_no_shell(bench: Bench, tmp_path: Path) -> None:
-    """Whatever a shell would make of its name, arguments and environment."""
-    odd = "$(touch seen) `touch seen` ; touch seen & 'a b' \"c\" * ~ $HOME \\"
-    program = bench.program("an odd; plugin $HOME", "print(open('never').read())")
-    content = bench.kubeconfig("closed", "exec-token")
-    content["users"] = [
-        {
-            "name": "exec-token",
-            "user": {
-                "exec": {
-                    **bench.users()["exec-token"]["exec"],
-                    "command": str(program),
-                    "args": [odd, "two words"],
-                    "env": [{"name": "ODD", "value": odd}],
-                }
-            },
-        }
-    ]
-    path = tmp_path / "kubeconfig"
-    path.write_text(json.dumps(content))
-    done = subprocess.run(
-        [sys.executable, "-m", "proxyurls", "services", "--kubeconfig", str(path)],
-        env=environ(bench, tmp_path),
-        cwd=tmp_path,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    called = bench.called(program.name)
-    assert called["argv"] == [str(program), odd, "two words"]
-    assert called["environ"]["ODD"] == odd
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_no_netrc(bench: Bench, tmp_path: Path) -> None:
     """What other programs know of a host is no credential for it."""
     (tmp_path / ".netrc").write_text(f"default login ann password {mark('typed')}\n")
