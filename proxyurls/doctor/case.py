@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from proxyurls.client import APIClient
     from proxyurls.config import Config
     from proxyurls.config.credentials import Credentials
-    from proxyurls.doctor.lookup import Lookup
     from proxyurls.target import Target
 
 OK, FAILED, SKIPPED = "ok", "failed", "skipped"
@@ -58,6 +57,31 @@ class Found(Exception):
         self.text = text or known.text
         self.remedy = remedy or known.remedy
         super().__init__(self.text)
+
+
+class Lookup(Record):
+    """What is known of the object.
+
+    Attributes:
+        typed: the name that was typed.
+        space: the namespace where it was looked for first; None for nodes.
+        found: the object; None where there is none, or it may not be read.
+        how: how it was found: "the exact name", for example.
+        refusal: the apiserver's message where it may not be read, else "".
+        candidates: services that came near, as ``NAME.NAMESPACE``, where none is the one meant.
+    """
+
+    typed: str
+    space: str | None
+    found: dict[str, Any] | None = None
+    how: str = "the exact name"
+    refusal: str = ""
+    candidates: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> bool:
+        """Whether it is sure that there is no such object."""
+        return self.found is None and not self.refusal
 
 
 class Case:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from proxyurls.discovery import record
+from proxyurls.doctor.case import Lookup
 from proxyurls.doctor.reading import Refused, read
 from proxyurls.errors import APIStatusError, ResolveError
 from proxyurls.objects import NODE, POD, SERVICE, check
-from proxyurls.record import Record
 from proxyurls.resolve import find_service
 from proxyurls.segment import NameSegment
 from proxyurls.target import Target
@@ -18,31 +18,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from proxyurls.doctor.case import Case
-
-
-class Lookup(Record):
-    """What is known of the object.
-
-    Attributes:
-        typed: the name that was typed.
-        space: the namespace where it was looked for first; None for nodes.
-        found: the object; None where there is none, or it may not be read.
-        how: how it was found: "the exact name", for example.
-        refusal: the apiserver's message where it may not be read, else "".
-        candidates: services that came near, as ``NAME.NAMESPACE``, where none is the one meant.
-    """
-
-    typed: str
-    space: str | None
-    found: dict[str, Any] | None = None
-    how: str = "the exact name"
-    refusal: str = ""
-    candidates: tuple[str, ...] = ()
-
-    @property
-    def missing(self) -> bool:
-        """Whether it is sure that there is no such object."""
-        return self.found is None and not self.refusal
 
 
 def look_up(case: Case) -> None:
