@@ -15,7 +15,7 @@ from proxyurls import status
 from proxyurls.causes import CAUSES
 from proxyurls.errors import APIStatusError, ClusterError, ConnectionFailed
 
-from .asking import SECRET, TIME_LIMIT, Authority, always, same
+from .asking import SECRET, TIME_LIMIT, Authority, always, by_client, same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,6 +107,7 @@ class TestConnection:
         with Blurter(b"HTTP/1.1 200 OK\r\n" + said) as server:
             error = same(configure(f"http://127.0.0.1:{server.port}"))
             assert f"http://127.0.0.1:{server.port}: its answer broke off" in str(error)
+            assert error.causes == ("broken-off",)
 
 
 ANSWERS = {
@@ -140,6 +141,8 @@ class TestAnswer:
         ):
             ask(configure(server.url), "/x")
         assert server.url in str(caught.value)
+        if ask is by_client:  # the other one asks for no compression, so that it is no JSON
+            assert caught.value.causes == ("wrong-compression",)
 
     @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
     def test_sent_to_a_login_page(self, configure: Configure, code: int) -> None:
