@@ -1,10 +1,11 @@
 """Measure proxyurls beside others and print one Markdown table.
 
-    python tests/benchmarks/run.py [--only start|build|parse|cluster|gateway …] [--json FILE]
+    python tests/benchmarks/run.py [--only NAME …] [--json FILE]
 
 It takes some ten minutes. It needs the extra ``bench`` (kubernetes, lightkube), kubectl and, for
-``cluster`` and ``gateway``, the binaries of an apiserver: KUBEBUILDER_ASSETS (``setup-envtest use
--p path``). ``gateway`` also takes root, nginx, wrk and curl.
+``cluster``, ``gateway`` and ``transport``, the binaries of an apiserver: KUBEBUILDER_ASSETS
+(``setup-envtest use -p path``). ``gateway`` also takes root, nginx, wrk and curl; ``transport``
+root and nginx.
 A missed figure is no failure; the exit code is 1 if a benchmark could not run.
 """
 
@@ -22,7 +23,13 @@ from typing import TYPE_CHECKING
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks import bench_cluster, bench_core, bench_gateway, bench_start  # noqa: E402  (the path first)
+from benchmarks import (  # noqa: E402  (the path first)
+    bench_cluster,
+    bench_core,
+    bench_gateway,
+    bench_start,
+    bench_transport,
+)
 from benchmarks.processes import Failed, install  # noqa: E402
 from benchmarks.table import machine, render  # noqa: E402
 
@@ -43,6 +50,7 @@ class Bench:
             "parse": bench_core.parse,
             "cluster": lambda: bench_cluster.cluster(folder, self.binaries),
             "gateway": lambda: bench_gateway.gateway(folder, self.binaries),
+            "transport": lambda: bench_transport.transport(folder),
         }
 
     @cached_property
@@ -54,7 +62,7 @@ class Bench:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmarks."""
-    names = ["start", "build", "parse", "cluster", "gateway"]
+    names = ["start", "build", "parse", "cluster", "gateway", "transport"]
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
