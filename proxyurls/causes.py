@@ -222,15 +222,16 @@ _TABLE = (
 CAUSES = {row[0]: Cause(*row) for row in _TABLE}
 
 # What the apiserver says, and the causes that say so: tests/contract and tests/doctor have each.
+_NO_ENDPOINTS = ("selector-mismatch", "scaled-to-zero", "port-not-served", "no-target-ref")
 _SAID = (
     (r'^services "[^"]*" not found', ("no-such-service", "no-endpoints")),
     (r'^pods "[^"]*" not found', ("no-such-pod",)),
     (r'^nodes "[^"]*" not found', ("no-such-node",)),
     (
         r'no endpoints available for service "(?:https?:)?[^":]*:[^":0-9][^":]*"',
-        ("no-such-port", "pods-not-ready"),
+        ("no-such-port", "pods-not-ready", *_NO_ENDPOINTS),
     ),
-    ("no endpoints available", ("pods-not-ready", "port-needed")),
+    ("no endpoints available", ("pods-not-ready", "port-needed", *_NO_ENDPOINTS)),
     ("no service port", ("no-such-port",)),
     ("address not allowed|no preferred addresses found", ("address-not-allowed",)),
     ("does not look like a TLS handshake", ("speaks-http",)),
@@ -261,8 +262,8 @@ def advice(found: tuple[Cause, ...], target: Target | None = None) -> str:
         return typed(target.kind, target.name, where, target.port, scheme or target.scheme)
 
     if len(found) > 1:
-        either = ", or ".join(one.text for one in found)
-        return f"{either}: `proxyurls doctor {fill(None)}` tells which"
+        likely = ", or ".join(one.text for one in found[:2])
+        return f"{likely}{', or more' if len(found) > 2 else ''}: `proxyurls doctor {fill(None)}` tells which"
     remedy = found[0].remedy
     for scheme in ("https", "http"):
         remedy = remedy.replace(f"{scheme}:NAME:PORT", fill(scheme))

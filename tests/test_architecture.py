@@ -58,7 +58,7 @@ CORE = 1
 THIRD_PARTY = {
     "yarl": {"target", "gateway", "testing"},
     "yaml": {"config.yamlfile", "cli.services"},
-    "httpx": {"client", "connections", "exchanges", "transport", "cli", "testing"},
+    "httpx": {"doctor.answer", "client", "connections", "exchanges", "transport", "cli", "testing"},
     "anyio": {"transport"},
     "aiohttp": {"gateway", "testing"},
     "multidict": {"gateway", "testing"},  # aiohttp's headers

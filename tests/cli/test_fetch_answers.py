@@ -102,8 +102,7 @@ def test_app_is_named(fetch: Fetch, target: str, who: str) -> None:
         (
             "gone.desk:80",
             '404 Not Found: services "gone" not found',
-            "there is no such service, or nothing says which addresses are behind the service: "
-            "`proxyurls doctor gone.desk:80` tells which",
+            "or nothing says which addresses are behind the service: `proxyurls doctor gone.desk:80`",
         ),
         (
             "bare.desk",
@@ -113,8 +112,7 @@ def test_app_is_named(fetch: Fetch, target: str, who: str) -> None:
         (
             "idle.desk",
             '503 Service Unavailable: no endpoints available for service "idle"',
-            "no ready pod is behind it, or its ports have names, so one must be typed: "
-            "`proxyurls doctor idle.desk:80` tells which",
+            "no ready pod is behind it, or its ports have names, so one must be typed, or more: `",
         ),
         (
             "web.desk:81",

@@ -61,16 +61,16 @@ def test_the_same_cause(
     typed: str,
     causes: list[str],
 ) -> None:
-    """The first of them is true. Where an answer leaves more possible, it is said how to tell."""
+    """The first is the true one. Where an answer leaves more possible, it says how to tell."""
     found = Doctor(kubeconfig, capsys)(typed).cause
     assert found["name"] == causes[0]
 
     target = parse_target(typed).target()
     answer = apiserver.get(target.path())
     error = status_error(apiserver.server, answer.status, answer.body, target=target)
-    assert sorted(error.causes) == sorted(causes)
+    assert set(causes) <= set(error.causes)
     advice = str(error).partition(answer.message)[2]
-    if len(causes) > 1:
+    if len(error.causes) > 1:
         assert f"`proxyurls doctor {typed}` tells which" in advice
         assert all(CAUSES[name].text in advice for name in causes)
 
