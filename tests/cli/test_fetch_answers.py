@@ -102,7 +102,7 @@ def test_app_is_named(fetch: Fetch, target: str, who: str) -> None:
         (
             "gone.desk:80",
             '404 Not Found: services "gone" not found',
-            "or nothing says which addresses are behind the service: `proxyurls doctor gone.desk:80`",
+            "nothing says which addresses are behind the service: `proxyurls doctor gone.desk:80`",
         ),
         (
             "bare.desk",
