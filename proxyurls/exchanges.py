@@ -182,6 +182,14 @@ class Exchanges(ABC, Generic[Pool, Other]):
             await self._close(response)
             await self._give_back(answer.lease)
             raise httpx.DecodingError(str(error)) from error
+        raw = [
+            (name.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape"))
+            for name, value in headers
+        ]
+        if body is None:
+            response.headers = httpx.Headers(raw)
+            response.stream = self._body(answer, page)
+            return response
         extensions = dict(response.extensions)
         if answer.error is not None:
             extensions[REFUSAL] = answer.error
@@ -189,13 +197,7 @@ class Exchanges(ABC, Generic[Pool, Other]):
             phrase = f"{response.reason_phrase} (the apiserver: {answer.error.detail})"
             extensions["reason_phrase"] = phrase.encode("ascii", "replace")
         return httpx.Response(
-            response.status_code,
-            headers=[
-                (name.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape"))
-                for name, value in headers
-            ],
-            stream=self._body(answer, page) if body is None else httpx.ByteStream(body),
-            extensions=extensions,
+            response.status_code, headers=raw, stream=httpx.ByteStream(body), extensions=extensions
         )
 
     async def _elsewhere(self, request: httpx.Request) -> httpx.Response:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import anyio.to_thread
 import httpx
@@ -88,24 +88,25 @@ class ClusterTransport(Exchanges[httpx.HTTPTransport, httpx.BaseTransport], http
         return httpx.Client()
 
     def _body(self, answer: Answer[httpx.HTTPTransport], page: Page | None) -> _Body:
-        return _Body(answer.response, page, lambda: _at_once(self._give_back(answer.lease)))
+        stream = cast("httpx.SyncByteStream", answer.response.stream)
+        return _Body(stream, page, lambda: _at_once(self._give_back(answer.lease)))
 
 
 class _Body(httpx.SyncByteStream):
     def __init__(
-        self, response: httpx.Response, page: Page | None, done: Callable[[], None]
+        self, stream: httpx.SyncByteStream, page: Page | None, done: Callable[[], None]
     ) -> None:
-        self._response = response
+        self._stream = stream
         self._page = page
         self._done: Callable[[], None] | None = done
 
     def __iter__(self) -> Iterator[bytes]:
         page = self._page
         if page is None:
-            yield from self._response.iter_raw()
+            yield from self._stream
             return
         try:
-            for data in self._response.iter_raw():
+            for data in self._stream:
                 yield from page.feed(data)
             yield page.close()
         except (ConnectionFailed, zlib.error) as error:
@@ -115,7 +116,7 @@ class _Body(httpx.SyncByteStream):
         done, self._done = self._done, None
         if done is not None:
             try:
-                self._response.close()
+                self._stream.close()
             finally:
                 done()
 
@@ -123,7 +124,7 @@ class _Body(httpx.SyncByteStream):
 class AsyncClusterTransport(
     Exchanges[httpx.AsyncHTTPTransport, httpx.AsyncBaseTransport], httpx.AsyncBaseTransport
 ):
-    """`ClusterTransport` for tasks, of asyncio or trio: it takes the same and does the same.
+    """`ClusterTransport` for tasks: it takes the same and does the same.
 
     Files are read and plugins run in threads.
     """
@@ -160,24 +161,25 @@ class AsyncClusterTransport(
         return httpx.AsyncClient()
 
     def _body(self, answer: Answer[httpx.AsyncHTTPTransport], page: Page | None) -> _AsyncBody:
-        return _AsyncBody(answer.response, page, partial(self._give_back, answer.lease))
+        stream = cast("httpx.AsyncByteStream", answer.response.stream)
+        return _AsyncBody(stream, page, partial(self._give_back, answer.lease))
 
 
 class _AsyncBody(httpx.AsyncByteStream):
     def __init__(
         self,
-        response: httpx.Response,
+        stream: httpx.AsyncByteStream,
         page: Page | None,
         done: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
-        self._response = response
+        self._stream = stream
         self._page = page
         self._done: Callable[[], Coroutine[Any, Any, None]] | None = done
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         page = self._page
         try:
-            async for data in self._response.aiter_raw():
+            async for data in self._stream:
                 for piece in (data,) if page is None else page.feed(data):
                     yield piece
             if page is not None:
@@ -189,7 +191,7 @@ class _AsyncBody(httpx.AsyncByteStream):
         done, self._done = self._done, None
         if done is not None:
             try:
-                await self._response.aclose()
+                await self._stream.aclose()
             finally:
                 await done()
 

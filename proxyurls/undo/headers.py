@@ -83,12 +83,14 @@ def is_rewritten(pairs: Iterable[tuple[str, str]]) -> bool:
     Source: k8s.io/apimachinery, pkg/util/proxy/transport.go. It takes ``text/html`` in lower case
     alone, and leaves the body of an answer with a Location as it is.
     """
-    first: dict[str, str] = {}
+    kind: str | None = None
     for name, value in pairs:
-        first.setdefault(name.lower(), value)
-    return first.get("content-type", "").split(";")[0].strip() == "text/html" and not first.get(
-        "location"
-    )
+        key = name.lower()
+        if key == "location" and value:
+            return False
+        if key == "content-type" and kind is None:
+            kind = value
+    return (kind or "").split(";")[0].strip() == "text/html"
 
 
 def hop_by_hop(pairs: Iterable[tuple[str, str]]) -> set[str]:

@@ -1,4 +1,4 @@
-"""A request through ClusterTransport beside plain httpx to the same proxy URL, with nginx behind."""
+"""A request through our transports beside plain httpx to the same proxy URL, nginx behind."""
 
 from __future__ import annotations
 
