@@ -14,7 +14,7 @@ import pytest
 
 import proxyurls
 
-from .pages import ROOT
+from .pages import PAGES, ROOT, anchors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,6 +78,15 @@ def test_each_page_is_there(site: Path) -> None:
     }
     assert list(site.rglob("*.py")) == []
     assert "docs/" not in re.findall(r'href="([^"]*)"', (site / "index.html").read_text("utf-8"))
+
+
+def test_each_heading_is_one(site: Path) -> None:
+    """With GitHub's anchor; and no fence is taken for text, which would swallow what follows."""
+    for page in PAGES:
+        name = "index" if page.name == "README.md" else page.stem
+        text = (site / f"{name}.html").read_text("utf-8")
+        assert anchors(page) - set(re.findall(r'id="?([^" >]+)', text)) == set(), page.name
+        assert "```" not in text, page.name
 
 
 def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
