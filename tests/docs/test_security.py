@@ -10,8 +10,14 @@ PAGE = (ROOT / "docs" / "security.md").read_text("utf-8")
 ROW = re.compile(r"^\| (?P<promise>(?!promise |---).+) \| (?P<tests>.+) \|$", re.MULTILINE)
 
 
+def fuzzed() -> str:
+    """The section on fuzzing."""
+    return PAGE.partition("\n## What strangers can write\n")[2].partition("\n## ")[0]
+
+
 def test_every_promise_has_tests() -> None:
-    rows = ROW.findall(PAGE)
+    # Fuzzing's table has no column of tests; tests/fuzz/test_page.py holds it.
+    rows = ROW.findall(PAGE.replace(fuzzed(), ""))
     assert len(rows) > 12
     for promise, tests in rows:
         names = re.findall(r"`(tests/[\w/]+\.py)`", tests)
