@@ -151,7 +151,8 @@ class Upstream:
             body = await asyncio.wait_for(_whole(response, self.server), HANG_SECONDS)
         except asyncio.TimeoutError as error:
             raise NoAnswer(
-                f"{self.server} began to answer, and did not end within {HANG_SECONDS:g} seconds"
+                f"{self.server} began to answer, and did not end within {HANG_SECONDS:g} seconds",
+                causes=("no-answer",),
             ) from error
         except aiohttp.ClientError as error:
             raise connection_error(self.server, error, proxy=self._config.proxy_url) from error
@@ -191,16 +192,19 @@ class Upstream:
                 task.uncancel()
             raise NoAnswer(
                 f"{self.server} is connected, but has said nothing for "
-                f"{HANG_SECONDS:g} seconds, to nobody"
+                f"{HANG_SECONDS:g} seconds, to nobody",
+                causes=("no-answer",),
             ) from None
         except (aiohttp.ServerTimeoutError, asyncio.TimeoutError) as error:
             raise NoAnswer(
-                f"can't reach {self.server}: no connection within {CONNECT_SECONDS:g} seconds"
+                f"can't reach {self.server}: no connection within {CONNECT_SECONDS:g} seconds",
+                causes=("no-connection",),
             ) from error
         except aiohttp.ServerDisconnectedError as error:
             raise ConnectionFailed(
                 f"{self.server} closed the connection without an answer; an apiserver does so "
-                "when it stops, or when the app behind breaks off"
+                "when it stops, or when the app behind breaks off",
+                causes=("closed", "app-broke-off"),
             ) from error
         except aiohttp.ClientResponseError as error:
             failure = self._bad_answer(error)
@@ -219,7 +223,8 @@ class Upstream:
         proxy = mask_password(self._config.proxy_url or "")
         return ConnectionFailed(
             f"can't reach {self.server} through the proxy {proxy}: the proxy answered "
-            f"{phrase(error.status)}; check proxy-url in the kubeconfig, or HTTPS_PROXY"
+            f"{phrase(error.status)}; check proxy-url in the kubeconfig, or HTTPS_PROXY",
+            causes=("proxy-refused",),
         )
 
     async def _fresh(self) -> tuple[list[tuple[str, str]], ssl.SSLContext | None]:

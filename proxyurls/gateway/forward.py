@@ -109,7 +109,9 @@ async def answer(
             await _stream(response, relay)
     except (aiohttp.ClientError, ConnectionFailed, zlib.error) as error:
         if not relay.started:
-            raise ConnectionFailed("the answer broke off before its first byte") from error
+            raise ConnectionFailed(
+                "the answer broke off before its first byte", causes=("app-broke-off",)
+            ) from error
         relay.break_off()
     except (ConnectionResetError, asyncio.TimeoutError):  # the browser left, or reads no more
         relay.break_off()
