@@ -63,6 +63,10 @@ class Facts(NamedTuple):
     dest: str | None = None
     websocket: bool = False
 
+    def __repr__(self) -> str:
+        """Without cookie and query, which may hold a token."""
+        return f"Facts({self.method!r}, {self.host!r}, {self.path!r})"
+
 
 class Forward(NamedTuple):
     """Pass it on to the app of this host ("" where the gateway has but one)."""

@@ -49,7 +49,7 @@ def test_what_the_wheel_says_of_itself(wheel: Path) -> None:
     assert told.get_payload() == (ROOT / "README.md").read_text("utf-8")
     needed = [line for line in told.get_all("Requires-Dist", []) if "extra ==" not in line]
     names = sorted(re.split(r"[^\w-]", line)[0] for line in needed)
-    assert names == ["aiohttp", "argcomplete", "httpx", "pyyaml", "tabulate", "yarl"]
+    assert names == ["aiohttp", "anyio", "argcomplete", "httpx", "pyyaml", "tabulate", "yarl"]
 
 
 def test_the_sdist_builds_the_same_wheel(wheel: Path, wheel_of_sdist: Path) -> None:
