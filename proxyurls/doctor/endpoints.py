@@ -143,11 +143,15 @@ def _not_served(
     text = f"the endpoints of {label(case)} have port {shown}, and none of the name of port {asked}"
     numbers = [at for at, (_, number) in enumerate(ready[0].ports) if number == port["targetPort"]]
     at = numbers[0] if numbers else 0
-    change = [
-        {"op": "add", "path": f"/subsets/{ready[0].subset or 0}/ports/{at}/name", "value": name}
-    ]
-    if not name:
-        change = [{"op": "remove", "path": f"/subsets/{ready[0].subset or 0}/ports/{at}/name"}]
+    subset = f"/subsets/{ready[0].subset or 0}/ports"
+    change: list[dict[str, Any]] = [{"op": "add", "path": f"{subset}/{at}/name", "value": name}]
+    declared_by = [p.get("name") for p in ((case.service or {}).get("spec") or {})["ports"]]
+    if ready[0].ports[at][0] in declared_by:  # another port of the service needs it as it is
+        wanted = port.get("targetPort")
+        number = wanted if isinstance(wanted, int) else port["port"]
+        change = [{"op": "add", "path": f"{subset}/-", "value": {"name": name, "port": number}}]
+    elif not name:
+        change = [{"op": "remove", "path": f"{subset}/{at}/name"}]
     return Found("port-not-served", text, commands.patch(case, "endpoints", change))
 
 

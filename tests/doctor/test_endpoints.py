@@ -94,6 +94,19 @@ def test_one_target_port_undeclared(lab: Lab) -> None:
     assert lab.doctor(*report.argv).healthy
 
 
+def test_a_port_without_endpoints(lab: Lab) -> None:
+    """The port that another one of the service needs stays as it is."""
+    lab.pod("partial-1")
+    ports = [{"port": 80 + n, "name": name, "targetPort": lab.port} for n, name in enumerate("ab")]
+    lab.service("partial", *ports)
+    lab.serve("partial", ports[0], pod="half-1")
+    report = lab.doctor(lab.target("partial:b"))
+    assert report.cause["name"] == "port-not-served"
+    lab.run(report)
+    assert lab.doctor(*report.argv).healthy
+    assert lab.doctor(lab.target("partial:a")).healthy
+
+
 def test_port_of_another_name(lab: Lab) -> None:
     """Endpoints made by hand whose port has not the service's port's name."""
     lab.pod("misnamed-1")
