@@ -235,8 +235,15 @@ _SAID = (
     ("no service port", ("no-such-port",)),
     ("address not allowed|no preferred addresses found", ("address-not-allowed",)),
     ("does not look like a TLS handshake", ("speaks-http",)),
-    ("malformed HTTP response", ("speaks-https",)),
-    ("connection reset by peer|trying to reach service: EOF", ("speaks-https", "no-http")),
+    # An alert is how TLS servers answer what is no TLS; SSH, Redis and others have own greetings.
+    (r'malformed HTTP response "\\x15\\x03', ("speaks-https",)),
+    ("malformed HTTP response", ("no-http",)),
+    (
+        "connection reset by peer|trying to reach service: (?:unexpected )?EOF",
+        ("speaks-https", "no-http"),
+    ),
+    # What awaits a line of HTTP lets a TLS client wait.
+    ("TLS handshake timeout", ("speaks-http", "no-answer")),
     ("trying to reach service.*connection refused", ("nothing-listens",)),
     (
         "trying to reach service.*(?:timeout|deadline exceeded|no route to host|unreachable)",

@@ -50,7 +50,7 @@ def parse_status(body: bytes) -> dict[str, Any] | None:
 _REFUSAL = re.compile(
     r'(?:services|pods|nodes)(?: "| is forbidden)|no endpoints available|no service port|'
     r"error trying to reach service|invalid (?:service|pod|node) request|address not allowed|"
-    r"Unauthorized"
+    r"Unauthorized|errorf making gzip reader|internal error: 101 switching protocols"
 )
 
 
@@ -87,16 +87,23 @@ class Patience:
 
     def wait(self, status: int, retry_after: str) -> bool:
         """Wait if the answer asks for it. True if the request is to be sent again."""
+        seconds = self.pause(status, retry_after)
+        if seconds is None:
+            return False
+        time.sleep(seconds)
+        return True
+
+    def pause(self, status: int, retry_after: str) -> int | None:
+        """The seconds to wait before the request is sent again; None if it is not to be."""
         busy = status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
         if not (busy and self._tries and retry_after.isascii() and retry_after.isdigit()):
-            return False
+            return None
         seconds = int(retry_after[:9])
         self._tries -= 1
         self._seconds -= seconds
         if self._seconds < 0 or time.monotonic() + seconds > self._end:
-            return False
-        time.sleep(seconds)
-        return True
+            return None
+        return seconds
 
 
 def collected(server: str, status: int, chunks: Iterable[bytes]) -> bytes:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from proxyurls.causes import of_message
+from contextlib import suppress
+
+import httpx
+
+from proxyurls.causes import CAUSES, of_message
 from proxyurls.record import Record
 from proxyurls.status import is_refusal, status_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import httpx
-
     from proxyurls.causes import Cause
     from proxyurls.doctor.case import Case
     from proxyurls.target import Target
@@ -51,18 +53,25 @@ def get(case: Case, target: Target, path: str, cookies: str = "") -> Answer:
         cookies: a Cookie header.
 
     Raises:
-        ClusterError: no answer came, or it broke off.
+        ClusterError: no answer came, or it broke off. One that goes on beyond the time limit, as
+            server-sent events do, did come.
     """
     headers = [("Accept", "text/html,*/*"), ("Accept-Encoding", "identity")]
     if cookies:
         headers.append(("Cookie", cookies))
     body = b""
     with case.client.stream("GET", path, headers=headers) as response:
-        for chunk in case.client.limited(response.iter_raw()):
-            body += chunk
-            if len(body) > _BODY:
-                break
+        with suppress(httpx.ReadTimeout):
+            for chunk in case.client.limited(response.iter_raw()):
+                body += chunk
+                if len(body) > _BODY or _is_stream(response):
+                    break
         return _read(case.config.server, target, response, body)
+
+
+def _is_stream(response: httpx.Response) -> bool:
+    """Whether it is one of server-sent events, which has no end to wait for."""
+    return str(response.headers.get("Content-Type", "")).startswith("text/event-stream")
 
 
 def _read(server: str, target: Target, response: httpx.Response, body: bytes) -> Answer:
@@ -72,4 +81,4 @@ def _read(server: str, target: Target, response: httpx.Response, body: bytes) ->
         error = status_error(server, status, body, target=target)
         return Answer(status, headers, body, error.detail, of_message(error.detail))
     wants_tls = status == 400 and any(text in body for text in _WANTS_TLS)
-    return Answer(status, headers, body, None, of_message("malformed HTTP response" * wants_tls))
+    return Answer(status, headers, body, None, (CAUSES["speaks-https"],) * wants_tls)

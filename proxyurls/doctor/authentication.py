@@ -69,6 +69,13 @@ def _refusal(case: Case, error: APIStatusError) -> Exception:
     if "no-apiserver" in error.causes:
         text, _, remedy = str(error).rpartition("; ")
         return Found("no-apiserver", text, remedy)
+    if error.status == HTTPStatus.NOT_FOUND:
+        text = (
+            f"{config.server} answered 404 Not Found to a SelfSubjectAccessReview, "
+            "which every apiserver knows"
+        )
+        remedy = "check the server's URL, its path too (see `proxyurls config`)"
+        return Found("no-apiserver", text, remedy)
     anonymous = error.status == HTTPStatus.FORBIDDEN and _ANONYMOUS in error.detail
     if error.status != HTTPStatus.UNAUTHORIZED and not anonymous:
         if _IMPERSONATION in error.detail:

@@ -107,6 +107,7 @@ class Case:
         lookup: what is known of the object, set by the step "authorization".
         service: the Service object, once looked up; None where it can't be read.
         target: what is asked for in full, set by the step "authorization".
+        mute: whether the app was asked in both schemes and answers to neither.
     """
 
     config: Config
@@ -142,6 +143,7 @@ class Case:
         self.trace = trace
         self.options = options
         self.service: dict[str, Any] | None = None
+        self.mute = False
 
     def command(
         self,

@@ -31,7 +31,9 @@ class Place(Record):
     service: tuple[Target, str] | None = None
 
 
-def leads_to(link: str, *, server: str, path: str, root: str) -> Place:
+def leads_to(
+    link: str, *, server: str, path: str, root: str, namespace: str | None = None
+) -> Place:
     """Where a link on a page leads.
 
     Args:
@@ -39,31 +41,39 @@ def leads_to(link: str, *, server: str, path: str, root: str) -> Place:
         server: the apiserver's base URL.
         path: the path of the page, below the server's own.
         root: the path of the target, below the server's own, up to ``/proxy/``.
+        namespace: the app's, in which it finds the names that have none.
     """
     server = server.rstrip("/")
-    own = urlsplit(server)
     url = urljoin(server + path, link)
     parts = urlsplit(url)
-    if (parts.scheme, parts.netloc.lower()) == (own.scheme, own.netloc.lower()):
-        rest = url[len(f"{parts.scheme}://{parts.netloc}") :].partition("#")[0]
-        # The apiserver does not know of a path that a proxy in front of it takes off.
-        for lead in dict.fromkeys((own.path, "")):
-            if rest.startswith(lead + root):
-                return Place(url, rest[len(lead) :])
-    return Place(url, service=in_cluster(url))
+    rest = url[len(f"{parts.scheme}://{parts.netloc}") :].partition("#")[0]
+    # The apiserver writes its own address, and does not know of that of a proxy in front of it
+    # (`kubectl proxy`), nor of a path that such a one takes off.
+    for lead in dict.fromkeys((urlsplit(server).path, "")):
+        if rest.startswith(lead + root):
+            return Place(url, rest[len(lead) :])
+    return Place(url, service=in_cluster(url, namespace))
 
 
-def in_cluster(url: str) -> tuple[Target, str] | None:
-    """The service and suffix that a URL means, if only the cluster's DNS knows its host."""
+def in_cluster(url: str, namespace: str | None = None) -> tuple[Target, str] | None:
+    """The service and suffix that a URL means, if only the cluster's DNS knows its host.
+
+    Args:
+        url: an absolute URL.
+        namespace: that of a host without one; None is "default".
+    """
     host = re.match(r"https?://([^/?#:@\[\]]+)", url)
     labels = host[1].rstrip(".").split(".") if host else []
     bare = len(labels) == 1 and labels[0] != "localhost" and not labels[0].isdigit()
     if not bare and labels[2:3] != ["svc"]:
         return None
     try:
-        return from_cluster_url(url)
+        found, suffix = from_cluster_url(url)
     except InvalidInput:
         return None
+    if bare and namespace:
+        found = type(found)(found.kind, found.name, namespace, found.port, found.scheme)
+    return found, suffix
 
 
 def in_page(body: bytes) -> list[str]:

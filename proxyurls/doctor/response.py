@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from shlex import quote
 
 from proxyurls.causes import CAUSES, typed
 from proxyurls.doctor.answer import get
 from proxyurls.doctor.case import Found
+from proxyurls.doctor.existence import label
 from proxyurls.doctor.links import in_page, leads_to
 from proxyurls.errors import ConnectionFailed
 from proxyurls.status import phrase
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from proxyurls.target import Target
 
 _HOPS = 10
+_LIKELY = 2
 _LOG_LINES = 50
 
 
@@ -36,7 +39,7 @@ def check(case: Case) -> str:
     while True:
         answer = _ask(case, path, cookies)
         if answer.refusal is not None or answer.causes:
-            raise _refused(case, answer)
+            raise _refused(case, path, answer)
         seen.add((path, _sent(cookies)))
         location = answer.headers.get("Location", "")
         if answer.status not in range(300, 400) or not location:
@@ -47,9 +50,12 @@ def check(case: Case) -> str:
             how = f"the app redirects from {_app(case, path)} to {place.url}"
             raise _unreachable(how, *place.service)
         if not place.path:
-            return f"the app redirects from {_app(case, path)} to {place.url}, outside the cluster"
+            return (
+                f"the app redirects from {_app(case, path)} to {place.url}, "
+                "which does not lead through the apiserver to this app"
+            )
         if (place.path, _sent(cookies)) in seen or len(seen) > _HOPS:
-            raise Found("redirect-loop", f"the app redirects in a circle, at {_app(case, path)}")
+            raise _circle(case, path, location, place.path)
         path = place.path
     return _judge(case, path, answer)
 
@@ -61,32 +67,64 @@ def _ask(case: Case, path: str, cookies: SimpleCookie) -> Answer:
         if {"no-answer", "no-connection"} & set(error.causes):
             raise Found(
                 "no-answer",
-                f"no answer came from {_app(case, path)} within {case.timeout:g} seconds",
+                f"no answer came from {_app(case, path)} within {case.timeout:g} second"
+                + "s" * (case.timeout != 1),
                 f"{case.command()} --request-timeout {int(case.timeout * 6)}s",
             ) from error
-        raise Found("app-broke-off", f"the answer broke off: {error}", _log(case)) from error
+        why = (
+            "the apiserver closed the connection without an answer, as it does when the app's "
+            "breaks off or is no proper HTTP"
+        )
+        if "broken-off" in error.causes:
+            why = f"the answer to {_app(case, path)} broke off"
+        raise Found("app-broke-off", why, _log(case)) from error
 
 
-def _refused(case: Case, answer: Answer) -> Found:
+def _circle(case: Case, path: str, location: str, to: str) -> Found:
+    text = f"the app redirects in a circle, at {_app(case, path)}"
+    if to == path and location.startswith("https:"):
+        return Found("redirect-loop", text)
+    # The table's remedy is for an app that wants the scheme that it has got already.
+    return Found("redirect-loop", text, "check what the app's settings say of its own URL")
+
+
+def _refused(case: Case, path: str, answer: Answer) -> Found:
     """The cause, where the apiserver or a TLS server in front of the app says it."""
     said = answer.refusal or f"the app answered {phrase(answer.status)} to plain http"
     # What was looked up and is there, can't be missing.
     absent = f"no-such-{case.kind}" if case.lookup.found else None
     causes = [cause for cause in answer.causes if cause.name != absent]
     names = [cause.name for cause in causes]
+    if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        # The steps before have found that the apiserver knows the user and allows the request.
+        text = f"the app itself answers {phrase(answer.status)} to {_app(case, path)} ({said})"
+        return Found("app-answered", text, _log(case))
     if not names:
         return Found("apiserver-failed", f"the apiserver says: {said}")
     asked = case.target.scheme or "http"
-    if names == ["speaks-http"]:
-        text = f"the app speaks http there, and https is asked for ({said})"
+    if names[0] == "speaks-http":
+        speaks = "speaks" if len(names) == 1 else "seems to speak"
+        text = f"the app {speaks} http there, and https is asked for ({said})"
         return Found("speaks-http", text, case.command(scheme="http"))
-    if "speaks-https" in names and asked == "http":
+    if "speaks-https" in names and asked == "http" and not case.mute:
         text = f"the app seems to speak https, and http is asked for ({said})"
         return Found("speaks-https", text, case.command(scheme="https"))
     if "no-http" in names or names == ["speaks-https"]:
-        return Found("no-http", f"what listens there speaks no HTTP ({said})", _forward(case))
-    either = ", or ".join(cause.text for cause in causes)
-    return Found(names[0], f"{either} ({said})")
+        may_be = "" if names == ["no-http"] else ", or wants a client certificate"
+        text = f"what listens there speaks no HTTP{may_be} ({said})"
+        return Found("no-http", text, _forward(case))
+    either = ", or ".join(cause.text for cause in causes[:_LIKELY])
+    if len(causes) == 1:
+        if case.kind == "node":
+            either = either.replace("of the pod", "of the node")
+        return Found(names[0], f"{either} ({said})")
+    either += ", or more" * (len(causes) > _LIKELY)
+    command = case.command().replace("proxyurls fetch", "proxyurls doctor", 1)
+    remedy = (
+        f"`{command}` tells which, if it is run by somebody who may read services, endpoints "
+        f"and pods of namespace {case.target.namespace!r}"
+    )
+    return Found(names[0], f"{label(case)}: {either} ({said})", remedy)
 
 
 def _unreachable(how: str, other: Target, suffix: str) -> Found:
@@ -131,7 +169,8 @@ def _judge(case: Case, path: str, answer: Answer) -> str:
 
 
 def _place(case: Case, path: str, link: str) -> Place:
-    return leads_to(link, server=case.config.base_url, path=path, root=case.target.path())
+    server, target = case.config.base_url, case.target
+    return leads_to(link, server=server, path=path, root=target.path(), namespace=target.namespace)
 
 
 def _wants_websocket(answer: Answer) -> bool:

@@ -57,6 +57,7 @@ def _probe(case: Case, asked: str) -> str:
             f"the app answers to {other}, and not to {asked}",
             case.command(scheme=other, port=case.target.port),
         )
+    case.mute = True
     return Skipped(f"the app answers neither to {asked} nor to {other}")
 
 

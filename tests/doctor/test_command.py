@@ -111,3 +111,16 @@ def test_a_wrong_configuration_is_a_cause(
     monkeypatch.delenv("KUBECONFIG")
     assert main(["doctor", "web", "-o", "json"]) == 1
     assert json.loads(capsys.readouterr().out)["cause"]["name"] == "no-config"
+
+
+def test_closed_stdout(apiserver: APIServer) -> None:
+    """Nobody wants to read it: the exit code tells."""
+    words = [sys.executable, "-m", "proxyurls", "doctor", "nowhere.doctor-command"]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *words],
+        env={**os.environ, "KUBECONFIG": str(apiserver.kubeconfig)},
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (1, b"")

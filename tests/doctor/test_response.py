@@ -220,7 +220,7 @@ def test_no_answer(doctor: Doctor, put: Put) -> None:
     target = put(respond)
     found = doctor(target, "--request-timeout=1")
     assert found.cause["name"] == "no-answer"
-    assert found.cause["text"] == "no answer came from / within 1 seconds"
+    assert found.cause["text"] == "no answer came from / within 1 second"
     assert found.cause["remedy"] == f"proxyurls fetch {target}:80 --request-timeout 6s"
     assert doctor(f"{target}:80", "--request-timeout", "6s").healthy
 
@@ -258,7 +258,8 @@ def test_redirect_out_of_the_cluster(doctor: Doctor, put: Put) -> None:
     found = doctor(put(saying(302, b"", Location="https://sso.example/login?x")))
     assert found.healthy
     assert found.step("response")[1] == (
-        "the app redirects from / to https://sso.example/login?x, outside the cluster"
+        "the app redirects from / to https://sso.example/login?x, "
+        "which does not lead through the apiserver to this app"
     )
 
 
