@@ -9,14 +9,30 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from proxyurls.testing.cluster import FakeCluster
     from proxyurls.testing.credentials import Credentials
+    from proxyurls.testing.faults import Fault, Faults
+    from proxyurls.testing.recorded import Recorded
+    from proxyurls.testing.requests import Requests
     from proxyurls.testing.upstreams import Request, Response
 
-__all__ = ["Credentials", "FakeCluster", "Request", "Response"]
+__all__ = [
+    "Credentials",
+    "FakeCluster",
+    "Fault",
+    "Faults",
+    "Recorded",
+    "Request",
+    "Requests",
+    "Response",
+]
 
 _HOMES = {
     "Credentials": "credentials",
     "FakeCluster": "cluster",
+    "Fault": "faults",
+    "Faults": "faults",
+    "Recorded": "recorded",
     "Request": "upstreams",
+    "Requests": "requests",
     "Response": "upstreams",
 }
 

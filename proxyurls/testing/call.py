@@ -36,6 +36,12 @@ class Call(NamedTuple):
         name, sub, *rest = [*parts[1:], "", ""]
         return cls(group, version, parts[0], namespace, name, sub, "/".join(rest[:-2]))
 
+    @property
+    def is_proxied(self) -> bool:
+        """Whether it's for what stands behind an object."""
+        kinds = ("services", "pods", "nodes")
+        return self.subresource == "proxy" and self.plural in kinds and not self.group
+
     def act(self, method: str, *, watch: bool) -> auth.Act:
         """What RBAC is asked."""
         verbs = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}

@@ -15,11 +15,14 @@ from proxyurls.config import load_config
 from proxyurls.testing import auth, manifests, refusal, resources
 from proxyurls.testing.api import API
 from proxyurls.testing.credentials import Authority, Credentials, kubeconfig
+from proxyurls.testing.faults import Faults
 from proxyurls.testing.host import Host
 from proxyurls.testing.refusal import Object, Refusal
+from proxyurls.testing.requests import Requests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from typing_extensions import Self
 
@@ -33,7 +36,8 @@ class FakeCluster:
 
     It runs in a thread of its own from `start` to `stop`, or as long as its ``with`` (or
     ``async with``) lasts, and starts once. It is no Kubernetes: nothing is scheduled, and what
-    it has is what was added. Its user ``admin`` may do everything.
+    it has is what was added. Its user ``admin`` may do everything. What it was asked is in
+    ``requests`` (see `Requests`), and ``faults`` makes things go wrong (see `Faults`).
 
     Args:
         tls: serve https, and let users have client certificates. Needs the extra ``testing``.
@@ -65,6 +69,7 @@ class FakeCluster:
         self._running: Host | None = None
         self._stack = contextlib.ExitStack()
         self._users: list[tuple[Credentials, str]] = []
+        self.requests, self.faults = Requests(), Faults()
 
     @cached_property
     def _authority(self) -> Authority:
@@ -86,7 +91,7 @@ class FakeCluster:
         self._folder = Path(self._stack.enter_context(folder))
         try:
             api = API(auth.ADMIN if self._anonymous else auth.ANONYMOUS)
-            self._running = Host(api, self._tls, self._port)
+            self._running = Host(api, self.requests, self.faults, tls=self._tls, port=self._port)
             self.add_namespace("kube-system")
             self.add_service("kubernetes", ports={"https": 443})
             self.admin = self.add_user(
@@ -362,6 +367,15 @@ class FakeCluster:
         )
         for one in made:
             self.create(one)
+
+    def down(self) -> AbstractContextManager[None]:
+        """Reset all connections, and refuse any other, until the ``with`` ends."""
+        return self._host.down()
+
+    def restart(self) -> None:
+        """Reset all connections, as a restart of the apiserver does; its objects stay."""
+        with self.down():
+            pass
 
     def expire_continue_tokens(self) -> None:
         """Make every continue token that was given out so far too old."""

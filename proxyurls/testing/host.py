@@ -10,15 +10,19 @@ from aiohttp import web
 
 from proxyurls.testing import upstreams
 from proxyurls.testing.background import Background
+from proxyurls.testing.cutting import reset
 from proxyurls.testing.protocol import Protocol, Server, incoming
 from proxyurls.testing.proxy import Proxy
 from proxyurls.testing.server import Front
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterator
 
     from proxyurls.testing.api import API
+    from proxyurls.testing.faults import Faults
     from proxyurls.testing.refusal import Object
+    from proxyurls.testing.requests import Requests
     from proxyurls.testing.upstreams import App, Upstream
 
 
@@ -27,6 +31,8 @@ class Host:
 
     Args:
         api: the objects.
+        requests: where requests are recorded.
+        faults: what is to go wrong.
         tls: to serve https with.
         port: where to listen; a free port with 0.
 
@@ -34,8 +40,17 @@ class Host:
         OSError: it can't listen there.
     """
 
-    def __init__(self, api: API, tls: ssl.SSLContext | None, port: int) -> None:
+    def __init__(
+        self,
+        api: API,
+        requests: Requests,
+        faults: Faults,
+        *,
+        tls: ssl.SSLContext | None,
+        port: int,
+    ) -> None:
         self.api, self.port, self.ipv6 = api, port, False
+        self._requests, self._faults = requests, faults
         self._tls = tls
         self._served: list[upstreams.Served] = []
         self._addresses = 0
@@ -60,17 +75,43 @@ class Host:
 
     async def _open(self) -> None:
         self._proxy = Proxy()
-        self._front = Front(self.api, self._proxy)
-        server = Server(
+        self._front = Front(self.api, self._proxy, self._requests, self._faults)
+        self._server = Server(
             *(self._front.handle, Protocol), request_factory=incoming, handler_cancellation=True
         )
-        self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
+        self._runner = web.ServerRunner(self._server, shutdown_timeout=0.1)
         await self._runner.setup()
-        await self._listen(self._runner, "127.0.0.1")
-        self.port = self._runner.addresses[0][1]
+        await self._up(self._runner)
+
+    async def _up(self, runner: web.ServerRunner) -> None:
+        await self._listen(runner, "127.0.0.1")
+        self.port = runner.addresses[0][1]
         with contextlib.suppress(OSError):
-            await self._listen(self._runner, "::1")
+            await self._listen(runner, "::1")
             self.ipv6 = True
+
+    async def _down(self, runner: web.ServerRunner) -> None:
+        for site in tuple(runner.sites):
+            await site.stop()
+        for connection in tuple(self._server.connections):
+            reset(connection.transport)
+
+    @contextlib.contextmanager
+    def down(self) -> Iterator[None]:
+        """Reset all connections and listen no more, until the ``with`` ends.
+
+        Raises:
+            OSError: it can't listen there again.
+        """
+        runner = self._runner
+        if runner is None:
+            yield
+            return
+        self._background.run(self._down(runner))
+        try:
+            yield
+        finally:
+            self._background.run(self._up(runner))
 
     async def _listen(self, runner: web.ServerRunner, host: str) -> None:
         try:

@@ -42,6 +42,7 @@ class Refusal(Exception):
         *,
         details: Object | None = None,
         token: str = "",
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -49,6 +50,7 @@ class Refusal(Exception):
         self.message = message
         self.details = details
         self.token = token
+        self.retry_after = retry_after  # seconds
 
     def status(self) -> Object:
         """The Status object."""
@@ -61,7 +63,9 @@ class Refusal(Exception):
         }
         if self.reason:
             made["reason"] = self.reason
-        if self.details is not None:
+        if self.retry_after is not None:
+            made["details"] = {**(self.details or {}), "retryAfterSeconds": self.retry_after}
+        elif self.details is not None:
             made["details"] = self.details
         return {**made, "code": self.code}
 

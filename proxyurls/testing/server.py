@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from multidict import CIMultiDict
 
 from proxyurls.testing import (
@@ -22,13 +22,19 @@ from proxyurls.testing import (
 )
 from proxyurls.testing.api import API, Wish
 from proxyurls.testing.call import Call
+from proxyurls.testing.cutting import mend
 from proxyurls.testing.protocol import METHODS, Incoming, Nothing, Protocol, plain
+from proxyurls.testing.recorded import Headers, Recorded
 from proxyurls.testing.refusal import Object, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from proxyurls.testing.faults import Faults
+    from proxyurls.testing.requests import Requests
+
 OPENAPI = "/openapi/v2"  # an empty document, with which kubectl validates nothing
+BUFFER = 2048  # bytes whose number Go's net/http knows before it sends the head
 HEALTH = ("/healthz", "/readyz", "/livez")
 
 
@@ -43,11 +49,13 @@ def answer(status: int, content: Object, method: str = "GET") -> web.Response:
 
 
 class Front:
-    """Answers every request of a fake cluster."""
+    """Answers every request of a fake cluster, unless a fault does, and records it."""
 
-    def __init__(self, api: API, onward: proxy.Proxy) -> None:
+    def __init__(self, api: API, onward: proxy.Proxy, requests: Requests, faults: Faults) -> None:
         self.api = api
         self.onward = onward
+        self.requests = requests
+        self.faults = faults
         self.routes: dict[tuple[str, int], tuple[str, int]] = {}  # what an address really is
         self.reachable: set[str] = set()  # loopback addresses that may be proxied to
 
@@ -55,6 +63,7 @@ class Front:
         """Answer one request."""
         protocol = cast("Protocol", request.protocol)
         target, protocol.target = protocol.target or request.raw_path, None
+        mend(protocol)
         try:
             return await self._handle(request, target)
         finally:
@@ -67,25 +76,45 @@ class Front:
             made.force_close()
             return made
         try:
-            return await self._answer(request, asked)
+            return await self._answer(request, asked, target)
         except Refusal as refused:
             made = answer(refused.code, refused.status(), request.method)
             if refused.reason == "Forbidden":
                 made.headers["X-Content-Type-Options"] = "nosniff"
+            if refused.retry_after is not None:
+                made.headers["Retry-After"] = str(refused.retry_after)
             return made
 
-    async def _answer(self, request: Incoming, asked: forwarding.Asked) -> web.StreamResponse:
+    def _user(self, request: Incoming) -> auth.User:
         certificate = request.get_extra_info("peercert")
         user = auth.authenticate(request.headers, certificate, self.api.tokens, self.api.nobody)
         if user is auth.ADMIN:
             auth.check_local(request.headers)
-        user = auth.impersonate(user, request.headers, self.api.store)
+        return auth.impersonate(user, request.headers, self.api.store)
+
+    async def _answer(
+        self, request: Incoming, asked: forwarding.Asked, target: str
+    ) -> web.StreamResponse:
         call = Call.parse(asked.path)
         query = dict(parse_qsl(asked.query, keep_blank_values=True))
         watching = query.get("watch") in ("1", "true")
         act = auth.Act(request.method.lower().replace("head", "get"), path=asked.path)
+        path, headers = target.partition("?")[0], Headers(proxy.headers_of(request))
+        record = Recorded(request.method, path, asked.query, headers)
         if call is not None:
             act = call.act(request.method, watch=watching)
+            record.verb, record.proxied = act.verb, call.is_proxied
+        refused: Refusal | None = None
+        try:
+            user = self._user(request)
+            record.user = user.name
+        except Refusal as error:  # a fault may come before it
+            refused = error
+        self.requests.add(record)
+        if (made := await self.faults.happen(record, request)) is not None:
+            return made
+        if refused is not None:
+            raise refused
         auth.check(user, act, self.api.store)
         if asked.path in HEALTH:
             return plain(200, "ok")
@@ -96,19 +125,22 @@ class Front:
             if document is None:
                 raise refusal.unknown_path()
             return answer(200, document, request.method)
-        kinds = ("services", "pods", "nodes")
-        if call.subresource == "proxy" and call.plural in kinds and not call.group:
-            return await self._proxy(request, asked, call)
+        if record.proxied:
+            return await self._proxy(request, asked, call, record)
         accept = request.headers.get("Accept", "")
         if watching and not call.name and request.method == "GET":
             return await self._watch(request, call, query, accept)
         body = await request.content.read()
         wish = Wish(request.method, query, accept, request.content_type, body)
         status, content = self.api.answer(user, call, wish)
-        return answer(status, content, request.method)
+        made = answer(status, content, request.method)
+        long = isinstance(made.body, bytes) and len(made.body) > BUFFER
+        if long and request.method != "HEAD" and request.version >= HttpVersion11:
+            made.enable_chunked_encoding()
+        return made
 
     async def _proxy(
-        self, request: Incoming, asked: forwarding.Asked, call: Call
+        self, request: Incoming, asked: forwarding.Asked, call: Call, record: Recorded
     ) -> web.StreamResponse:
         if request.method.encode() not in METHODS:
             raise refusal.wrong_method()
@@ -144,7 +176,11 @@ class Front:
                 raise fail(f"dial tcp {found.host_port}: connect: connection refused")
         errand = proxy.Errand(found, address or ("", 0), way, asked.query)
         if upgraded:
-            return await upgrade.pass_on(request, errand._replace(query=""))
+            errand = errand._replace(query="")
+        if upgraded or way.sendable:
+            record.suffix = errand.target
+        if upgraded:
+            return await upgrade.pass_on(request, errand)
         return await self.onward.pass_on(request, errand)
 
     async def _watch(

@@ -320,3 +320,12 @@ def test_labels_and_annotations(lists: APIServer) -> None:
     metadata = answer.json()["items"][0]["metadata"]
     assert metadata["labels"] == labels
     assert metadata["annotations"] == {"a.test/x": "y é"}
+
+
+def test_long_answers_are_chunked(lists: APIServer) -> None:
+    """A page of 2,048 bytes or less says how long it is; a longer one comes in chunks."""
+    short, long = lists.get(f"{SERVICES}?limit=1"), lists.get(SERVICES)
+    assert len(short.body) <= 2048 < len(long.body)
+    assert short.headers["content-length"] == str(len(short.body))
+    assert "content-length" not in long.headers
+    assert long.headers["transfer-encoding"] == "chunked"

@@ -51,6 +51,15 @@ def leading(wire: Wire, fault: Fault) -> str:
         return f"https://127.0.0.1:{listener.getsockname()[1]}"
 
 
+def hurry(monkeypatch: pytest.MonkeyPatch, limit: float) -> None:
+    """Small pages and answers, and time limits as the fault has them."""
+    monkeypatch.setattr(discovery, "PAGE_SIZE", PAGE_SIZE)
+    monkeypatch.setattr(status, "ANSWER_LIMIT", LIMIT)
+    monkeypatch.setattr(completion, "_TIME_LIMIT", min(limit, 2.0))
+    monkeypatch.setattr(connect, "HANG_SECONDS", limit)
+    monkeypatch.setattr(connect, "CONNECT_SECONDS", limit)
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_fault(
     name: str,
@@ -61,11 +70,7 @@ def test_fault(
 ) -> None:
     """Each subject says just what its line says, in time, and leaves nothing half done."""
     fault = FAULTS[name]
-    monkeypatch.setattr(discovery, "PAGE_SIZE", PAGE_SIZE)
-    monkeypatch.setattr(status, "ANSWER_LIMIT", LIMIT)
-    monkeypatch.setattr(completion, "_TIME_LIMIT", min(fault.limit, 2.0))
-    monkeypatch.setattr(connect, "HANG_SECONDS", fault.limit)
-    monkeypatch.setattr(connect, "CONNECT_SECONDS", fault.limit)
+    hurry(monkeypatch, fault.limit)
     wrong = []
     for subject in SUBJECTS:
         server = leading(wire, fault)
