@@ -1,6 +1,4 @@
-"""The fixture ``fake_cluster``: put ``pytest_plugins = ["proxyurls.testing.pytest_plugin"]``
-into your ``conftest.py``.
-"""
+"""The fixture ``fake_cluster``: pytest loads this file by its entry point, and little besides."""
 
 from __future__ import annotations
 

@@ -92,12 +92,14 @@ def test_the_fixture_is_there_without_a_word(installed: Installed, tmp_path: Pat
 
 
 def test_the_fixture_costs_nothing_unless_used(installed: Installed, tmp_path: Path) -> None:
-    """A test without it loads neither the fake cluster nor aiohttp."""
+    """A test without it loads the plugin alone: nothing of a third party, no fake cluster."""
     (tmp_path / "test_other.py").write_text(
         "import sys\n"
         "def test_other():\n"
         "    assert 'proxyurls.testing.pytest_plugin' in sys.modules\n"
-        "    slow = {'aiohttp', 'httpx', 'yarl', 'proxyurls.testing.cluster'}\n"
+        "    ours = {name for name in sys.modules if name.startswith('proxyurls')}\n"
+        "    assert ours == {'proxyurls', 'proxyurls.testing', 'proxyurls.testing.pytest_plugin'}\n"
+        "    slow = {'aiohttp', 'httpx', 'yarl', 'yaml', 'trustme', 'multidict', 'tabulate'}\n"
         "    assert slow.isdisjoint(sys.modules)\n"
     )
     done = installed.run(*("python", "-m", "pytest", "-q", "-p", "no:cacheprovider"), cwd=tmp_path)
