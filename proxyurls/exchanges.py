@@ -17,7 +17,7 @@ import httpx
 
 from proxyurls import proxied
 from proxyurls.connections import Verbatim, open_pool, request_target
-from proxyurls.errors import ConnectionFailed, InvalidRequest
+from proxyurls.errors import ConnectionFailed, InvalidConfig, InvalidRequest, InvalidTarget, shown
 from proxyurls.status import connection_error
 from proxyurls.undo.headers import decoded
 
@@ -90,6 +90,15 @@ class Exchanges(ABC, Generic[Pool, Other]):
         retries: int = 0,
         limits: httpx.Limits | None = None,
     ) -> None:
+        if isinstance(others, str) and others not in ("direct", "refuse"):
+            raise InvalidConfig(
+                f"invalid others {shown(others)}; type 'direct', 'refuse' or give a transport"
+            )
+        if isinstance(namespaces, str):  # its letters would be namespaces
+            raise InvalidTarget(
+                f"namespaces is one text, {shown(namespaces)}; type [{shown(namespaces)}]",
+                text=namespaces,
+            )
         self._rules = proxied.check_rules(
             proxied.Rules(
                 config.base_url, domain, tuple(namespaces), server_host, drop_authorization

@@ -48,7 +48,8 @@ class ClusterTransport(Exchanges[httpx.HTTPTransport, httpx.BaseTransport], http
         limits: of the connections to the apiserver.
 
     Raises:
-        InvalidTarget: the domain or a namespace can't be one.
+        InvalidTarget: the domain or a namespace can't be one, or `namespaces` is a single text.
+        InvalidConfig: `others` is another text than these.
 
     Requests raise `InvalidRequest`, which is an ``httpx.LocalProtocolError`` too, where they can't
     go through the apiserver; `CredentialError` without a usable credential; and what httpx raises.

@@ -8,7 +8,13 @@ import httpx
 import pytest
 from discovery.servers import Answer, Loopback
 
-from proxyurls import ClusterTransport, InvalidRequest, InvalidTarget, load_config
+from proxyurls import (
+    ClusterTransport,
+    InvalidConfig,
+    InvalidRequest,
+    InvalidTarget,
+    load_config,
+)
 from proxyurls.proxied import Rules, app_at
 from proxyurls.testing import FakeCluster, Response
 
@@ -97,11 +103,13 @@ def test_ports_and_schemes() -> None:
         ({"domain": "Cluster.local"}, "domain name 'Cluster'"),
         ({"domain": ""}, "domain name is empty"),
         ({"namespaces": ["a.b"]}, "namespace name 'a.b'"),
+        ({"namespaces": "shop"}, r"namespaces is one text, 'shop'; type \['shop'\]"),
+        ({"others": "refused"}, "invalid others 'refused'; type 'direct', 'refuse' or"),
     ],
 )
 def test_wrong_options(options: dict[str, Any], match: str) -> None:
-    """A domain or namespace that can't be one is refused at once."""
-    with pytest.raises(InvalidTarget, match=match):
+    """An option that can't be right is refused at once, not when a request has gone astray."""
+    with pytest.raises((InvalidTarget, InvalidConfig), match=match):
         ClusterTransport(load_config(server=SERVER, environ={}), **options)
 
 
