@@ -250,6 +250,7 @@ _SAID = (
         ("no-way-to-pod",),
     ),
 )
+_LONGEST = 4000  # characters of a message to look at: these patterns' time goes by its square
 # Where the apiserver's own message says what is wrong.
 _PLAIN = ("no-such-pod", "no-such-node", "no-such-port", "not-allowed")
 
@@ -299,6 +300,6 @@ def of_message(message: str) -> tuple[Cause, ...]:
         none where the message is not one of the proxy's.
     """
     for pattern, names in _SAID:
-        if re.search(pattern, message):
+        if re.search(pattern, message[:_LONGEST]):
             return tuple(CAUSES[name] for name in names)
     return ()

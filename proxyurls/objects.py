@@ -110,6 +110,7 @@ NODE: Members = {
     "status": {
         "conditions": [{"type": _word, "status": _word}],
         "addresses": [{"type": _word, "address": _word}],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": _node_port}},
     }
 }
 

@@ -9,7 +9,7 @@ from proxyurls.cli.console import json_text, wants_colour
 from proxyurls.cli.options import add_output, load, trace
 from proxyurls.cli.parser import examples
 from proxyurls.cli.url import SUFFIX_HELP, TARGET_HELP, add_query, pair
-from proxyurls.errors import one_line
+from proxyurls.errors import brief, one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _print_step(step: Step) -> None:
         mark = f"\x1b[{_COLOURS[step.result]}m{mark}\x1b[0m"
     width = max(map(len, _marks().values()))
     padding = " " * (width - len(_marks()[step.result]))
-    print(f"{mark}{padding} {step.name:15} {one_line(step.text)}", flush=True)
+    print(f"{mark}{padding} {step.name:15} {brief(step.text)}", flush=True)
 
 
 def _marks() -> dict[str, str]:
@@ -133,13 +133,13 @@ def _print_end(last: Step | None) -> int:
     if last is None or last.cause is None:
         print("\nhealthy: nothing stands in the way")
         return 0
-    print(f"\ncause:  {one_line(last.text)} ({last.cause})")
-    lines = (last.remedy or "").splitlines()
-    if len(lines) == 1:
-        print(f"remedy: {one_line(lines[0])}")
+    print(f"\ncause:  {brief(last.text)} ({last.cause})")
+    remedy = last.remedy or ""
+    if not remedy.startswith("apiVersion: "):
+        print(f"remedy: {one_line(remedy)}")
         return 1
     print("remedy:")
-    for line in lines:  # unindented, so that a manifest can be piped to kubectl
+    for line in remedy.splitlines():  # unindented, so that a manifest can be piped to kubectl
         print(one_line(line))
     return 1
 

@@ -136,12 +136,17 @@ def _not_served(
             return _no_such_target(case, port, declared)
     name = port.get("name") or ""
     has = sorted({pair for one in ready for pair in one.ports})
+    if not ready[0].ports:
+        text = f"the endpoints of {label(case)} have no ports at all"
+        return Found("port-not-served", text)
     shown = ", ".join(
         f"{number} (named {other})" if other else f"{number}" for other, number in has
     )
     asked = f"{port['port']} (named {name})" if name else f"{port['port']}, which has no name"
     text = f"the endpoints of {label(case)} have port {shown}, and none of the name of port {asked}"
-    numbers = [at for at, (_, number) in enumerate(ready[0].ports) if number == port["targetPort"]]
+    numbers = [
+        at for at, (_, number) in enumerate(ready[0].ports) if number == port.get("targetPort")
+    ]
     at = numbers[0] if numbers else 0
     subset = f"/subsets/{ready[0].subset or 0}/ports"
     change: list[dict[str, Any]] = [{"op": "add", "path": f"{subset}/{at}/name", "value": name}]

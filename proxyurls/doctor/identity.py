@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from proxyurls.doctor.case import Case
 
 _MOST = 64 * 1024
+_LONGEST = 8000  # characters of a message to look at: the pattern's time goes by its square
 _REFUSED = re.compile(r'User (".*") cannot get resource "[a-z]+/proxy"', re.DOTALL)
 
 
@@ -47,7 +48,7 @@ def user_of(message: str) -> str | None:
     >>> user_of('… is forbidden: User "a&amp;b" cannot get resource "pods/proxy" in …')
     'a&b'
     """
-    found = _REFUSED.search(message)
+    found = _REFUSED.search(message[:_LONGEST])
     if not found or "%" in found[1]:
         return None
     text = found[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

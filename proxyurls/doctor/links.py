@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
@@ -44,8 +45,11 @@ def leads_to(
         namespace: the app's, in which it finds the names that have none.
     """
     server = server.rstrip("/")
-    url = urljoin(server + path, link)
-    parts = urlsplit(url)
+    try:
+        url = urljoin(server + path, link)
+        parts = urlsplit(url)
+    except ValueError:  # brackets that are no address
+        return Place(link)
     rest = url[len(f"{parts.scheme}://{parts.netloc}") :].partition("#")[0]
     # The apiserver writes its own address, and does not know of that of a proxy in front of it
     # (`kubectl proxy`), nor of a path that such a one takes off.
@@ -79,7 +83,8 @@ def in_cluster(url: str, namespace: str | None = None) -> tuple[Target, str] | N
 def in_page(body: bytes) -> list[str]:
     """The absolute URLs that the attributes of a page's tags hold, in order."""
     found = _Links()
-    found.feed(body.decode(errors="replace"))
+    with suppress(AssertionError):  # as Python's parser has it of some broken declarations
+        found.feed(body.decode(errors="replace"))
     return found.links
 
 

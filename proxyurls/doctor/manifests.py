@@ -68,7 +68,8 @@ def role(
         user: the user's name as the apiserver knows it.
     """
     kind = "Role" if namespace else "ClusterRole"
-    bound = f"{name}:{hashlib.sha256(user.encode()).hexdigest()[:16]}"
+    digest = hashlib.sha256(user.encode(errors="surrogatepass")).hexdigest()
+    bound = f"{name}:{digest[:16]}"
     place = f"\n  namespace: {quoted(namespace)}" if namespace else ""
     account = _ACCOUNT.fullmatch(user)
     if account:

@@ -9,7 +9,7 @@ from proxyurls.doctor.case import Found
 from proxyurls.doctor.existence import label
 from proxyurls.doctor.port import asked_port
 from proxyurls.doctor.reading import Refused, read, read_list
-from proxyurls.doctor.shapes import POD
+from proxyurls.doctor.shapes import POD, a_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def pod_of(case: Case, address: Address) -> dict[str, Any] | None:
         Refused: it may not be read.
         ClusterError: as for `APIClient.get_json`.
     """
+    if not a_name(address.pod):  # no apiserver looks what a reference holds; it might lead anywhere
+        return None
     space = case.target.namespace
     return read(case, f"/api/v1/namespaces/{space}/pods/{address.pod}", POD)
 

@@ -6,6 +6,7 @@ What is looked at then is looked at without trust: nothing secret is sent.
 from __future__ import annotations
 
 import http.client
+import re
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _DRIFT = timedelta(minutes=5)  # less is usual, and hurts nobody
 _NAMES_SHOWN = 6
 _ANY = TLS(insecure=True)
+_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]*")  # no wildcard, and nothing to a shell
 # For whoever has a kubeconfig that works.
 _GET_CA = (
     "kubectl config view --minify --raw --flatten "
@@ -57,9 +59,10 @@ def server_time(headers: Mapping[str, str]) -> datetime | None:
     """The Date of an answer, or None where it has none that can be read."""
     try:
         found = parsedate_to_datetime(headers.get("Date") or "")
-    except (TypeError, ValueError):
+        aware = found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+        return aware.astimezone(timezone.utc)
+    except (TypeError, ValueError, OverflowError):  # the latter of years beyond 9999
         return None
-    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
 def untrusted(way: Way, error: ssl.SSLCertVerificationError) -> Found:
@@ -178,7 +181,7 @@ def _wrong_name(config: Config, way: Way, certificate: Certificate | None) -> Fo
             "have it issued anew with a subjectAltName: a common name does not count",
         )
     listed = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
-    usable = [name for name in names if "*" not in name]
+    usable = [name for name in names if _HOST.fullmatch(name)]
     remedy = None
     if usable:
         remedy = f"if it is the right server, give --tls-server-name {usable[0]}"
