@@ -15,7 +15,7 @@ from yarl import URL
 from proxyurls import status
 from proxyurls.config.server import mask_password
 from proxyurls.errors import ConnectionFailed, CredentialError, InvalidConfig
-from proxyurls.gateway.http1 import HEAD_LIMIT, READ_SIZE, Answer, Sender
+from proxyurls.gateway.http1 import HEAD_LIMIT, READ_SIZE, Answer, Connections, Sender
 from proxyurls.status import connection_error, is_refusal, phrase, read_answer, status_error
 
 if TYPE_CHECKING:
@@ -79,8 +79,9 @@ class Upstream:
         self._loop = asyncio.get_running_loop()
         self._lock = asyncio.Lock()
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
+        self._connections = Connections(limit=0, keepalive_timeout=_IDLE_SECONDS)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS),
+            connector=self._connections,
             cookie_jar=aiohttp.DummyCookieJar(),  # an app's cookies are the browser's
             timeout=timeout,
             skip_auto_headers=_NOT_ADDED,
@@ -97,6 +98,7 @@ class Upstream:
         """Close all connections."""
         self._watchdog.cancel()
         await self._session.close()
+        await self._connections.end()
 
     async def send(self, method: str, path: str, headers: Pairs, body: object = None) -> Response:
         """Send a request and give its answer, whatever its status, body unread.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import weakref
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
     from multidict import CIMultiDictProxy
 
@@ -81,6 +83,30 @@ class Answer:
             return
         self.connection = None
         connection.release()
+
+
+class Connections(aiohttp.TCPConnector):
+    """aiohttp's pool, with an end that leaves no connection behind.
+
+    A connection that is given up, its polite end of TLS unanswered, is none of the pool's any more,
+    and would stay open after it for half a minute.
+    """
+
+    _made: weakref.WeakSet[asyncio.Transport] | None = None
+
+    async def _create_connection(self, *arguments: Any) -> ResponseHandler:
+        made = await super()._create_connection(*arguments)
+        if self._made is None:
+            self._made = weakref.WeakSet()
+        if made.transport is not None:
+            self._made.add(made.transport)
+        return made
+
+    async def end(self) -> None:
+        """Break off all connections that were made; to be called once the session is closed."""
+        for transport in list(self._made or ()):
+            transport.abort()
+        await asyncio.sleep(0)  # which is when the loop closes them
 
 
 _TRACED_BY_NOBODY = aiohttp.TraceConfig()
