@@ -17,7 +17,7 @@ import httpx
 from proxyurls import __version__
 from proxyurls.config.server import is_loopback, split_host
 from proxyurls.connections import Verbatim, open_pool, request_target
-from proxyurls.errors import InvalidURL
+from proxyurls.errors import ConnectionFailed, InvalidURL
 from proxyurls.status import (
     CONNECT_SECONDS,
     Patience,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from proxyurls.config.credentials import Credentials
 
 _UPLOAD_CHUNK = 256 * 1024
+_LONGEST_SURE = 16_000  # characters of a path that httpx takes for sure: its limit is 65,536
 
 
 class APIClient:
@@ -161,7 +162,14 @@ class APIClient:
         try:
             response = self._send(method, path, headers, body)
             yield response
-        except httpx.InvalidURL as error:  # all else was checked: it is longer than httpx allows
+        except httpx.InvalidURL as error:
+            if len(path) < _LONGEST_SURE:  # httpx looks where a redirect leads, though not followed
+                raise ConnectionFailed(
+                    f"{self.config.server} answered with a redirect to what is no http URL; "
+                    "it is the app that has to mend that",
+                    causes=("app-answered",),
+                ) from error
+            # All else was checked: it is longer than httpx allows.
             raise InvalidURL(f"the URL has {len(path)} characters, too many to send") from error
         except httpx.RequestError as error:
             proxy, cause = self.config.proxy_url, error
