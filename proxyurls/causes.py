@@ -272,7 +272,8 @@ def advice(found: tuple[Cause, ...], target: Target | None = None) -> str:
     if len(found) > 1:
         likely = ", or ".join(one.text for one in found[:2])
         more = ", or more" if len(found) > 2 else ""
-        return f"{likely}{more}: `proxyurls doctor {fill(None)}` tells which"
+        probe = " --probe" if CAUSES["no-http"] in found else ""
+        return f"{likely}{more}: `proxyurls doctor {fill(None)}{probe}` tells which"
     remedy = found[0].remedy
     for scheme in ("https", "http"):
         remedy = remedy.replace(f"{scheme}:NAME:PORT", fill(scheme))

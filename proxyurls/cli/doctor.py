@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import closing
 
+from proxyurls.causes import CAUSES
 from proxyurls.cli.console import json_text, wants_colour
 from proxyurls.cli.options import add_output, load, trace
 from proxyurls.cli.parser import examples
@@ -37,8 +38,9 @@ def add_arguments(parser: Parser) -> None:
         "Find out why TARGET can't be reached, or does not work: configuration, connection,\n"
         "authentication, authorization, the object, its port, its protocol, its endpoints, the\n"
         "scheme, and what it answers. It stops at the first cause, and says what to type. It\n"
-        "changes nothing: it sends GET, and asks the apiserver what you may. Exit code: 0 all is\n"
-        "well, 1 a cause was found, 2 wrong usage."
+        "changes nothing: it sends GET, and asks the apiserver what you may. A request may take 15\n"
+        "seconds, or what --request-timeout says. Exit code: 0 all is well, 1 a cause was found,\n"
+        "2 wrong usage."
     )
     parser.epilog = examples(
         "%(prog)s grafana.monitoring",
@@ -117,7 +119,9 @@ def _print_step(step: Step) -> None:
         mark = f"\x1b[{_COLOURS[step.result]}m{mark}\x1b[0m"
     width = max(map(len, _marks().values()))
     padding = " " * (width - len(_marks()[step.result]))
-    print(f"{mark}{padding} {step.name:15} {brief(step.text)}", flush=True)
+    # What exactly it is stands at the end, behind "cause:".
+    text = CAUSES[step.cause].text if step.cause else step.text
+    print(f"{mark}{padding} {step.name:15} {brief(text)}", flush=True)
 
 
 def _marks() -> dict[str, str]:

@@ -62,7 +62,7 @@ def _no_service(case: Case) -> Found:
     same = [full.partition(".")[2] for full in found if full.startswith(f"{case.name}.")]
     if same:
         where = (get_close_matches(case.lookup.space or "", same, n=1) or same)[0]
-        text += f"; there is one in {_listed([repr(one) for one in same])}"
+        text += f"; a service of that name is in {_listed([repr(one) for one in same])}"
         return Found(cause, text, case.command(namespace=where))
     if near.exists(case, f"/api/v1/namespaces/{case.lookup.space}/pods/{case.name}"):
         return Found(cause, f"{text}; a pod has that name", _other_kind(case, "pod"))
@@ -77,7 +77,7 @@ def _no_pod(case: Case) -> Found:
     cause, text = _absence(case)
     spaces, names = near.pods(case)
     if spaces:
-        text += f"; there is one in {_listed([repr(one) for one in spaces])}"
+        text += f"; a pod of that name is in {_listed([repr(one) for one in spaces])}"
         return Found(cause, text, case.command(namespace=spaces[0]))
     if near.exists(case, f"/api/v1/namespaces/{case.lookup.space}/services/{case.name}"):
         return Found(cause, f"{text}; a service has that name", _other_kind(case, "service"))

@@ -127,7 +127,7 @@ def test_app_is_named(fetch: Fetch, target: str, who: str) -> None:
         (
             "http:secure.desk:",
             "500 Internal Server Error: error trying to reach service: ",
-            "`proxyurls doctor http:secure.desk:` tells which",
+            "`proxyurls doctor http:secure.desk: --probe` tells which",
         ),
         (
             "dead.desk",

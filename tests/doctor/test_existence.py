@@ -57,7 +57,7 @@ def test_in_another_namespace(lab: Lab, elsewhere: Lab) -> None:
     assert lab.said("loki:80") == (404, 'services "loki" not found')
     report = lab.doctor(lab.target("loki:80"))
     assert report.cause["name"] == "no-such-service"
-    assert report.cause["text"].endswith(f"; there is one in {ELSEWHERE!r}")
+    assert report.cause["text"].endswith(f"; a service of that name is in {ELSEWHERE!r}")
     assert lab.remedy(report) == f"proxyurls fetch loki.{ELSEWHERE}:80"
     lab.run(report)
     assert lab.doctor.remedied(report).healthy
@@ -155,7 +155,7 @@ def test_pod_in_another_namespace(lab: Lab, elsewhere: Lab) -> None:
     elsewhere.pod("db-0")
     report = lab.doctor(f"pod/db-0:{lab.port}", f"--namespace={lab.namespace}")
     assert report.cause["name"] == "no-such-pod"
-    assert report.cause["text"].endswith(f"; there is one in {ELSEWHERE!r}")
+    assert report.cause["text"].endswith(f"; a pod of that name is in {ELSEWHERE!r}")
     assert lab.remedy(report) == f"proxyurls fetch pod/db-0:{lab.port} -n {ELSEWHERE}"
     lab.run(report)
 
