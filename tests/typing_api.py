@@ -52,7 +52,17 @@ from proxyurls import (
     service,
     to_cluster_url,
 )
-from proxyurls.testing import Credentials, FakeCluster, Request, Response
+from proxyurls.testing import (
+    Credentials,
+    FakeCluster,
+    Fault,
+    Faults,
+    Match,
+    Recorded,
+    Request,
+    Requests,
+    Response,
+)
 
 if TYPE_CHECKING:
     import ssl
@@ -217,6 +227,29 @@ def fake() -> None:
         config: Config = cluster.config("jane")
         path: Path = cluster.kubeconfig
         print(token, url, config, path)
+
+
+def go_wrong(faults: Faults) -> Fault:
+    """Faults on demand."""
+    with faults.refuse(429, "slow down", times=1, retry_after=1, verb="list") as fault:
+        happened: int = fault.happened
+    faults.instead(Response("login", 302, {"Location": "/"}), proxied=False).end()
+    faults.stall(after=10, target=service("web"), user="jane")
+    print(happened)
+    return faults.delay(0.5, path="/api/*", method="GET", query={"limit": "*"})
+
+
+def look_back(cluster: FakeCluster) -> Recorded:
+    """What was requested."""
+    found: Requests = cluster.requests.filter(proxied=True)
+    found.none(verb="delete")
+    one: Recorded = found.one(target=service("web"))
+    parts: list[str | None] = [one.path, one.headers["accept"], one.user, one.suffix]
+    target: Target | None = one.target
+    with cluster.down():
+        print(parts, target, Match(method="GET")(one))
+    cluster.restart()
+    return found[0]
 
 
 async def fake_async() -> str:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from proxyurls.testing.cluster import FakeCluster
     from proxyurls.testing.credentials import Credentials
     from proxyurls.testing.faults import Fault, Faults
+    from proxyurls.testing.matching import Match
     from proxyurls.testing.recorded import Recorded
     from proxyurls.testing.requests import Requests
     from proxyurls.testing.upstreams import Request, Response
@@ -19,6 +20,7 @@ __all__ = [
     "FakeCluster",
     "Fault",
     "Faults",
+    "Match",
     "Recorded",
     "Request",
     "Requests",
@@ -30,6 +32,7 @@ _HOMES = {
     "FakeCluster": "cluster",
     "Fault": "faults",
     "Faults": "faults",
+    "Match": "matching",
     "Recorded": "recorded",
     "Request": "upstreams",
     "Requests": "requests",
