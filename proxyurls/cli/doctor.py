@@ -38,9 +38,9 @@ def add_arguments(parser: Parser) -> None:
         "Find out why TARGET can't be reached, or does not work: configuration, connection,\n"
         "authentication, authorization, the object, its port, its protocol, its endpoints, the\n"
         "scheme, and what it answers. It stops at the first cause, and says what to type. It\n"
-        "changes nothing: it sends GET, and asks the apiserver what you may. A request may take 15\n"
-        "seconds, or what --request-timeout says. Exit code: 0 all is well, 1 a cause was found,\n"
-        "2 wrong usage."
+        "changes nothing: it sends GET, and asks the apiserver what you may. A request may take\n"
+        "15 seconds, or what --request-timeout says. Exit code: 0 all is well, 1 a cause was\n"
+        "found, 2 wrong usage."
     )
     parser.epilog = examples(
         "%(prog)s grafana.monitoring",
