@@ -91,6 +91,9 @@ class Wire:
         self._fault: Fault | None = None
         self._happened = 0
         self.targets: list[str] = []
+        self.refused = 0
+        self._revoked = b""
+        self._then: Callable[[], object] = bool
         self._open: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -121,7 +124,17 @@ class Wire:
     def mend(self) -> None:
         """Let no fault happen any more, and end the connections that there are."""
         self._fault = None
+        self._revoked = b""
         self._loop.call_soon_threadsafe(self._cut, Act.RESET)
+
+    def revoke(self, token: str, then: Callable[[], object] = bool) -> None:
+        """Let the apiserver refuse a token from now on, and that one alone: it gets another one.
+
+        Args:
+            token: which.
+            then: called whenever it was to be refused.
+        """
+        self.refused, self._revoked, self._then = 0, token.encode(), then
 
     def cut(self, act: Act = Act.RESET) -> None:
         """End all connections: the apiserver was restarted."""
@@ -189,6 +202,10 @@ class Wire:
     ) -> None:
         target = head.split(b" ", 2)[1].decode("latin-1")
         self.targets.append(target)
+        if self._revoked and self._revoked in head:
+            head = head.replace(self._revoked, b"revoked")
+            self.refused += 1
+            self._then()
         host, port = self._target
         theirs, ours = await asyncio.open_connection(host, port, ssl=self._theirs, limit=1 << 20)
         self._open.add(ours)
