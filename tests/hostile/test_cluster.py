@@ -41,6 +41,7 @@ COMMANDS = [
 ]
 # Where each payload comes by itself.
 FEW = [LISTS[0], LISTS[4], *COMMANDS[9:11], *COMMANDS[13:15], COMMANDS[16]]
+FEW += [("open", "web", "--no-browser")]  # refused before it would serve
 
 
 @pytest.mark.parametrize("argv", COMMANDS, ids=" ".join)

@@ -154,6 +154,26 @@ def test_names_of_the_cluster(payload: Payload, cluster: Cluster) -> None:
     assert completion._objects("services", args) == ["web"]
 
 
+@pytest.mark.parametrize("payload", [None, *CHOSEN], ids=["none", *IDS])
+def test_names_for_kubectl(payload: Payload | None, cluster: Cluster, folder: Path) -> None:
+    """Of kubectl's own way to complete: the same names or none, and cobra's directive."""
+    if payload:
+        cluster.services = [put(service(), NAMED["name"], payload.text)]
+    code = "from proxyurls.cli.kubectl_completion import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "url", f"--server={cluster.url}", "we"],
+        env=environment_of(folder, KUBECONFIG=str(folder / "kubeconfig"), PYTHONPATH=str(ROOT)),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    assert harmless(done.stdout, layout="\n\t")
+    *names, directive = done.stdout.splitlines()
+    assert [one.partition("\t")[0] for one in names] == ([] if payload else ["web"])
+    assert (directive[:1], done.stderr) == (":", "")
+
+
 @pytest.mark.parametrize("odd", [7, None, [], {}, {"metadata": 7}, {"metadata": {"name": 7}}])
 def test_wrong_types(odd: object, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing on stderr in the middle of what somebody types."""
