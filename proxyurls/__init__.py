@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from proxyurls.async_cluster import AsyncCluster as AsyncCluster
     from proxyurls.cluster import Cluster as Cluster
     from proxyurls.config import Config as Config
     from proxyurls.config import load_config as load_config
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from proxyurls.urls import to_cluster_url as to_cluster_url
 
 _HOMES = {
+    "async_cluster": "AsyncCluster",
     "cluster": "Cluster",
     "config": "Config load_config",
     "discovery": "ClusterService ServicePort ServiceRecord",

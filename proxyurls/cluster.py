@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
+from proxyurls.asking import each, run
 from proxyurls.client import APIClient
-from proxyurls.discovery import (
-    CLUSTER_SERVICE_LABEL,
-    cluster_service,
-    list_objects,
-    node_address,
-    record,
-    services_path,
-)
-from proxyurls.objects import SERVICE
+from proxyurls.discovery import cluster_services_of, services_of
 from proxyurls.resolve import resolve_pod, resolve_service
 
 TYPE_CHECKING = False
@@ -97,14 +90,15 @@ class Cluster:
             ClusterError: the apiserver could not or would not answer.
             CredentialError: there is no usable credential.
         """
-        path = services_path(None if all_namespaces else namespace or self.config.namespace)
-        server, address, asked = self.config.base_url, None, not node_ports
-        for item in list_objects(
-            self.client, path, label_selector=label_selector, on_read=on_read, shape=SERVICE
-        ):
-            if not asked and (item.get("spec") or {}).get("type") == "NodePort":
-                address, asked = node_address(self.client), True
-            yield record(item, server, node_address=address)
+        where = None if all_namespaces else namespace or self.config.namespace
+        asked = services_of(
+            self.config,
+            where,
+            label_selector=label_selector,
+            node_ports=node_ports,
+            on_read=on_read,
+        )
+        return each(self.client, asked)
 
     def cluster_services(self, namespace: str | None = None) -> list[ClusterService]:
         """What ``kubectl cluster-info`` lists, with kubectl's own URLs.
@@ -115,12 +109,7 @@ class Cluster:
         Raises:
             ClusterError, CredentialError: as for `services`.
         """
-        path = services_path(namespace or "kube-system")
-        selector = f"{CLUSTER_SERVICE_LABEL}=true"
-        return [
-            cluster_service(item, self.config.server)
-            for item in list_objects(self.client, path, label_selector=selector, shape=SERVICE)
-        ]
+        return run(self.client, cluster_services_of(self.config, namespace))
 
     def resolve(
         self,
@@ -145,4 +134,4 @@ class Cluster:
             ClusterError, CredentialError: as for `services`.
         """
         find = resolve_pod if kind == "pod" else resolve_service
-        return find(self.client, name, namespace, port=port, scheme=scheme)
+        return run(self.client, find(self.config, name, namespace, port=port, scheme=scheme))

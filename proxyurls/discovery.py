@@ -1,15 +1,16 @@
 """Service objects to records with the right URLs, and the lists they come from.
 
-The upper half is pure: JSON in, frozen records out. The lower half reads lists page by page.
+The upper half is pure: JSON in, frozen records out. The lower half asks for what it needs.
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from urllib.parse import urlencode
 
+from proxyurls.asking import Get, each, run
 from proxyurls.errors import APIStatusError, InvalidTarget
-from proxyurls.objects import NODE, check, items_of, list_of
+from proxyurls.objects import NODE, SERVICE, items_of
+from proxyurls.paging import Paging
 from proxyurls.record import Record
 from proxyurls.segment import check_name, join_segment
 from proxyurls.target import Target
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from proxyurls.asking import Items, Steps
     from proxyurls.client import APIClient
+    from proxyurls.config import Config
     from proxyurls.objects import Shape
 
 CLUSTER_SERVICE_LABEL = "kubernetes.io/cluster-service"
@@ -38,10 +41,6 @@ _APP_PROTOCOLS = {
     "ws": "http",
     "wss": "https",
 }
-PAGE_SIZE = 500  # kubectl's chunk size
-_WHOLE = "application/json"
-_METADATA = f"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{_WHOLE}"
-_RESTARTS = 10  # of one list, when its continue tokens expire
 
 
 class ClusterService(Record):
@@ -304,65 +303,81 @@ def list_objects(
         ClusterError: as for `APIClient.get_json`; an object does not look like that; or the list
             leads back to itself.
     """
-    accept = _METADATA if metadata_only else _WHOLE
-    token, last, count = "", "", 0
-    catching_up, restarts = False, 0
-    while True:
-        query = {"limit": PAGE_SIZE, "labelSelector": label_selector, "continue": token}
-        try:
-            sent = {key: value for key, value in query.items() if value}
-            given = urlencode(sent, errors="replace")  # a token may hold half a character
-            page = client.get_json(f"{path}?{given}", accept=accept)
-        except APIStatusError as error:
-            if error.status != HTTPStatus.GONE or not token or restarts == _RESTARTS:
-                raise
-            token = error.continue_token
-            catching_up, restarts = True, restarts + 1
-            continue
-        if shape is not None:
-            check(page, list_of(shape), client.config.server, where="list")
-        meta = page.get("metadata") or {}
-        before, token = token, meta.get("continue") or ""
-        if token and token == before:
-            raise APIStatusError(
-                f"the list {path} of {client.config.server} goes on where it was, without end; "
-                "check --server or --context",
-                status=200,
-            )
-        if on_version:
-            on_version(meta.get("resourceVersion") or "")
-            on_version = None
-        items = page.pop("items", None) or []
-        items.reverse()
-        while items:  # taken off, so that no page is held while the next one is read
+    asked = Paging(
+        client.config.server,
+        path,
+        label_selector=label_selector,
+        on_read=on_read,
+        on_version=on_version,
+        metadata_only=metadata_only,
+        shape=shape,
+    )
+    return each(client, asked.objects())
+
+
+def services_of(
+    config: Config,
+    namespace: str | None,
+    *,
+    label_selector: str | None = None,
+    node_ports: bool = False,
+    on_read: Callable[[int], None] | None = None,
+) -> Items[ServiceRecord]:
+    """What to ask for the records of a namespace's services, or of all with None.
+
+    Args:
+        config: whose server it is.
+        namespace: where.
+        label_selector: as for ``kubectl -l``.
+        node_ports: also ask for a node's address, before the first service that needs it.
+        on_read: called after each page with the number of services so far.
+    """
+    path, address, asked = services_path(namespace), None, not node_ports
+    paging = Paging(
+        config.server, path, label_selector=label_selector, on_read=on_read, shape=SERVICE
+    )
+    while (items := (yield from paging.page())) is not None:
+        while items:
             item = items.pop()
-            # The order of a list is that of its keys in etcd, which are these.
-            key = f"{item['metadata'].get('namespace', '')}/{item['metadata']['name']}"
-            if catching_up and key <= last:
-                continue
-            catching_up, last = False, key
-            count += 1
-            yield item
-        page = item = {}
-        if on_read:
-            on_read(count)
-        if not token:
-            return
+            if not asked and (item.get("spec") or {}).get("type") == "NodePort":
+                address, asked = (yield from first_address(config.server)), True
+            yield record(item, config.base_url, node_address=address)
+            del item
+
+
+def cluster_services_of(config: Config, namespace: str | None) -> Steps[list[ClusterService]]:
+    """What to ask for what ``kubectl cluster-info`` lists.
+
+    Args:
+        config: whose server it is.
+        namespace: where; None is kube-system, whatever the context says, as with kubectl.
+    """
+    path = services_path(namespace or "kube-system")
+    selector = f"{CLUSTER_SERVICE_LABEL}=true"
+    paging, found = Paging(config.server, path, label_selector=selector, shape=SERVICE), []
+    while (items := (yield from paging.page())) is not None:
+        found += [cluster_service(item, config.server) for item in reversed(items)]
+    return found
 
 
 def node_address(client: APIClient) -> str | None:
+    """An address of the first ready node, as `first_address` says."""
+    return run(client, first_address(client.config.server))
+
+
+def first_address(server: str) -> Steps[str | None]:
     """An address of the first ready node, for NodePort URLs: external before internal.
 
     Returns:
         None where there is no node, or the user may not list them.
     """
     try:
-        answer = client.get_json("/api/v1/nodes?limit=20")
+        answer = yield Get("/api/v1/nodes?limit=20")
     except APIStatusError as error:
         if error.status == HTTPStatus.FORBIDDEN:
             return None
         raise
-    for node in items_of(answer, NODE, client.config.server):
+    for node in items_of(answer, NODE, server):
         status = node.get("status") or {}
         ready = {c["type"]: c["status"] for c in status.get("conditions") or []}.get("Ready")
         found = {a["type"]: a["address"] for a in status.get("addresses") or []}

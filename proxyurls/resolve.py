@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from proxyurls.discovery import list_objects, record, services_path
+from proxyurls.asking import Get, run
+from proxyurls.discovery import record, services_path
 from proxyurls.errors import AmbiguousService, APIStatusError, InvalidTarget, ServiceNotFound
 from proxyurls.objects import NAMED, POD, SERVICE, check
+from proxyurls.paging import Paging
 from proxyurls.record import Record
 from proxyurls.segment import NameSegment, check_port, check_scheme
 from proxyurls.target import Target, pod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from typing import Any
 
+    from proxyurls.asking import Steps
     from proxyurls.client import APIClient
+    from proxyurls.config import Config
     from proxyurls.discovery import ServicePort, ServiceRecord
 
 _NEAR = 10
@@ -35,21 +39,21 @@ class Resolved(Record):
 
 
 def resolve_service(
-    client: APIClient,
+    config: Config,
     name: str,
     namespace: str | None = None,
     *,
     port: int | str | None = None,
     scheme: str | None = None,
-) -> Resolved:
-    """Find the one service meant.
+) -> Steps[Resolved]:
+    """What to ask to find the one service meant.
 
     A service of exactly that name comes first (the context's namespace before others), then one
     with that display name, then the only one whose name begins with it, then the only one that
     holds it.
 
     Args:
-        client: the connection.
+        config: whose server it is, and the context's namespace.
         name: a name, a display name, or a part of a name.
         namespace: where to look; None is every namespace that the user may list.
         port: a port number or name of the service; None to choose the one for browsers.
@@ -60,9 +64,9 @@ def resolve_service(
         AmbiguousService: there are several; they are the error's candidates.
         ClusterError: as for `APIClient.get_json`.
     """
-    found, how = find_service(client, name, namespace)
-    check(found, SERVICE, client.config.server)
-    service = record(found, client.config.base_url)
+    found, how = yield from finding(config, name, namespace)
+    check(found, SERVICE, config.server)
+    service = record(found, config.base_url)
     where = f"service {service.name!r} in namespace {service.namespace!r}"
     chosen = _choose_port(service, where, port)
     segment = NameSegment.parse(chosen.segment or service.name)
@@ -75,17 +79,19 @@ def resolve_service(
 
 
 def resolve_pod(
-    client: APIClient,
+    config: Config,
     name: str,
     namespace: str | None = None,
     *,
     port: int | str | None = None,
     scheme: str | None = None,
-) -> Resolved:
-    """Turn a pod's port name into its number: the apiserver looks up no names for pods.
+) -> Steps[Resolved]:
+    """What to ask to turn a pod's port name into its number.
+
+    The apiserver looks up no names for pods.
 
     Args:
-        client: the connection.
+        config: whose server it is, and the context's namespace.
         name: the pod's name.
         namespace: its namespace; None is the context's.
         port: a port number, or the name of a container's port; None leaves the default,
@@ -96,10 +102,10 @@ def resolve_pod(
         ServiceNotFound: the pod has no port of that name.
         ClusterError: as for `APIClient.get_json`, with status 404 where there is no such pod.
     """
-    where = namespace or client.config.namespace
+    where = namespace or config.namespace
     plain = pod(name, where, scheme=scheme)
-    found = client.get_json(f"/api/v1/namespaces/{plain.namespace}/pods/{plain.name}")
-    check(found, POD, client.config.server)
+    found = yield Get(f"/api/v1/namespaces/{plain.namespace}/pods/{plain.name}")
+    check(found, POD, config.server)
     containers = (found.get("spec") or {}).get("containers") or []
     ports = [each for container in containers for each in container.get("ports") or []]
     named = {str(each.get("name") or each["containerPort"]): each for each in ports}
@@ -151,13 +157,18 @@ def find_service(
         AmbiguousService: there are several; they are the error's candidates.
         ClusterError: as for `APIClient.get_json`.
     """
-    home = namespace or client.config.namespace
+    return run(client, finding(client.config, name, namespace))
+
+
+def finding(config: Config, name: str, namespace: str | None) -> Steps[tuple[dict[str, Any], str]]:
+    """What to ask for `find_service`."""
+    home = namespace or config.namespace
     if not name:
         raise InvalidTarget("the service name is empty; type one", text=name)
     refused = None
     if _is_name(name):
         try:
-            found = client.get_json(f"{services_path(home)}/{name}")
+            found = yield Get(f"{services_path(home)}/{name}")
         except APIStatusError as error:
             # Who may not get it may still list it.
             if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
@@ -165,15 +176,17 @@ def find_service(
             refused = error
         else:
             return found, "the exact name"
-    scope: list[str] = []
     ranks: tuple[list[dict[str, Any]], ...] = ([], [], [], [])
     hows = ("the exact name", "its display name", "the only name with that start")
     names = []
-    for item in _readable(client, namespace, scope):
+
+    def take(item: dict[str, Any]) -> None:
         names.append(f"{item['metadata']['name']}.{item['metadata']['namespace']}")
         rank = _match(item, name)
         if rank is not None:
             ranks[rank].append(item)
+
+    scope = yield from _readable(config, namespace, take)
     for matches, how in zip(ranks, (*hows, "the only name that holds it"), strict=True):
         if len(matches) == 1:
             return matches[0], how
@@ -213,34 +226,40 @@ def _match(item: dict[str, Any], name: str) -> int | None:
 
 
 def _readable(
-    client: APIClient, namespace: str | None, scope: list[str]
-) -> Iterator[dict[str, Any]]:
-    """The services of every namespace that the user may list; `scope` says which they were."""
+    config: Config, namespace: str | None, take: Callable[[dict[str, Any]], None]
+) -> Steps[list[str]]:
+    """Take the services of every namespace that the user may list, and say which they were."""
+    paging = Paging(config.server, services_path(namespace), shape=SERVICE)
     try:
-        yield from list_objects(client, services_path(namespace), shape=SERVICE)
+        yield from _all_of(paging, take)
     except APIStatusError as error:
         if error.status != HTTPStatus.FORBIDDEN or namespace:
             raise
     else:
-        scope.append(f"namespace {namespace!r}" if namespace else "any namespace")
-        return
+        return [f"namespace {namespace!r}" if namespace else "any namespace"]
+    scope, spaces = [], []
+    listed = Paging(config.server, "/api/v1/namespaces", metadata_only=True, shape=NAMED)
     try:
-        spaces = [
-            s["metadata"]["name"]
-            for s in list_objects(client, "/api/v1/namespaces", metadata_only=True, shape=NAMED)
-        ]
+        yield from _all_of(listed, lambda space: spaces.append(space["metadata"]["name"]))
     except APIStatusError as error:
         if error.status != HTTPStatus.FORBIDDEN:
             raise
-        spaces = [client.config.namespace]
+        spaces = [config.namespace]
     for space in spaces:
         try:
-            yield from list_objects(client, services_path(space), shape=SERVICE)
+            yield from _all_of(Paging(config.server, services_path(space), shape=SERVICE), take)
         except APIStatusError as error:
             if error.status != HTTPStatus.FORBIDDEN:
                 raise
         else:
             scope.append(f"namespace {space!r}")
+    return scope
+
+
+def _all_of(paging: Paging, take: Callable[[dict[str, Any]], None]) -> Steps[None]:
+    while (items := (yield from paging.page())) is not None:
+        while items:
+            take(items.pop())
 
 
 def _not_found(name: str, names: list[str], scope: list[str]) -> ServiceNotFound:

@@ -40,7 +40,8 @@ def test_one_table() -> None:
 def test_what_the_contract_promises_is_there() -> None:
     """The names that programs may rely on."""
     promised = """service pod node NameSegment Target parse_url ProxyURL from_cluster_url
-        to_cluster_url alterations load_config Config Cluster ProxyURLsError InvalidInput"""
+        to_cluster_url alterations load_config Config Cluster AsyncCluster ProxyURLsError
+        InvalidInput"""
     assert set(promised.split()) <= set(proxyurls.__all__)
 
 

@@ -16,6 +16,7 @@ from proxyurls import (
     Alteration,
     AmbiguousService,
     APIStatusError,
+    AsyncCluster,
     AsyncClusterTransport,
     Cluster,
     ClusterError,
@@ -66,7 +67,7 @@ from proxyurls.testing import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     import yarl
@@ -193,6 +194,19 @@ def discover(config: Config) -> Resolved:
         target: Target = resolved.target
         why: str = resolved.why
     print(urls, target, why)
+    return resolved
+
+
+async def discover_async(config: Config) -> Resolved:
+    """The same for tasks."""
+    async with AsyncCluster(config, timeout=5, trace=print) as cluster:
+        found: AsyncIterator[ServiceRecord] = cluster.services("shop", node_ports=True)
+        records: list[ServiceRecord] = [record async for record in found]
+        listed: list[ClusterService] = await cluster.cluster_services()
+        transport: AsyncClusterTransport = cluster.transport()
+        resolved: Resolved = await cluster.resolve("grafana", port="http", scheme="https")
+    await cluster.aclose()
+    print(records, listed, transport)
     return resolved
 
 

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from functools import cache
 from itertools import islice
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,8 +21,9 @@ import pytest
 
 from proxyurls import Cluster, load_config
 from proxyurls.client import APIClient
-from proxyurls.discovery import PAGE_SIZE, list_objects, services_path
+from proxyurls.discovery import list_objects, services_path
 from proxyurls.errors import APIStatusError
+from proxyurls.paging import PAGE_SIZE
 
 from .commands import kubeconfig
 from .servers import Answer, Asked, Loopback
@@ -335,6 +337,8 @@ class Page(dict[str, Any]):
 
 class Stub:
     """Serves pages without HTTP."""
+
+    config = SimpleNamespace(server="https://stub")
 
     def __init__(self, pages: list[list[Object]]) -> None:
         self._pages = pages

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from contract.cluster import ContainerPort, Port
 
-from proxyurls import Cluster, load_config
+from proxyurls import load_config
 from proxyurls.errors import (
     AmbiguousService,
     APIStatusError,
@@ -19,12 +19,17 @@ from proxyurls.errors import (
 )
 
 from .commands import environment, proxyurls
+from .tasks import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from contract.cluster import APIServer
+
+    from .tasks import AnyCluster
+
+    ClusterOf = Callable[..., AnyCluster]
     from contract.fixtures import Serve
     from contract.upstream import Upstream
 
@@ -107,19 +112,24 @@ def town(apiserver: APIServer, serve: Serve) -> Iterator[Town]:
         apiserver.request("DELETE", path.replace("/services/", "/endpoints/"))
 
 
-def cluster_of(apiserver: APIServer, context: str, **flags: Any) -> Cluster:
-    return Cluster(load_config(apiserver.kubeconfig, context=context, environ={}, **flags))
+@pytest.fixture(params=KINDS)
+def cluster_of(request: pytest.FixtureRequest) -> ClusterOf:
+    def made(apiserver: APIServer, context: str, **flags: Any) -> AnyCluster:
+        config = load_config(apiserver.kubeconfig, context=context, environ={}, **flags)
+        return KINDS[request.param](config)
+
+    return made
 
 
 @pytest.fixture
-def cluster(town: Town) -> Iterator[Cluster]:
+def cluster(town: Town, cluster_of: ClusterOf) -> Iterator[AnyCluster]:
     with cluster_of(town.apiserver, "token") as made:
         assert made.config.namespace == HOME
         yield made
 
 
 class TestName:
-    def test_exact_at_home(self, town: Town, cluster: Cluster) -> None:
+    def test_exact_at_home(self, town: Town, cluster: AnyCluster) -> None:
         found = cluster.resolve("resolve-graph")
         assert (found.target.namespace, str(found.target.segment)) == (HOME, "resolve-graph:3000")
         assert found.why == (
@@ -128,7 +138,7 @@ class TestName:
         )
         assert town.get(found) is town.plain
 
-    def test_exact_elsewhere(self, town: Town, cluster: Cluster) -> None:
+    def test_exact_elsewhere(self, town: Town, cluster: AnyCluster) -> None:
         found = cluster.resolve("resolve-graph", AWAY)
         assert found.target.namespace == AWAY
         assert town.get(found) is town.other
@@ -138,24 +148,24 @@ class TestName:
         assert town.get(found) is town.tls
 
     @pytest.mark.parametrize("typed", ["Lighthouse", "lighthouse", "LIGHTHOUSE"])
-    def test_display_name(self, town: Town, cluster: Cluster, typed: str) -> None:
+    def test_display_name(self, town: Town, cluster: AnyCluster, typed: str) -> None:
         found = cluster.resolve(typed)
         assert (found.target.name, found.target.namespace) == ("resolve-lone", AWAY)
         assert "(its display name)" in found.why
         assert town.get(found) is town.other
 
-    def test_prefix(self, cluster: Cluster) -> None:
+    def test_prefix(self, cluster: AnyCluster) -> None:
         found = cluster.resolve("resolve-mul")
         assert found.target.name == "resolve-multi"
         assert "(the only name with that start)" in found.why
 
-    def test_substring(self, town: Town, cluster: Cluster) -> None:
+    def test_substring(self, town: Town, cluster: AnyCluster) -> None:
         found = cluster.resolve("solve-das")
         assert found.target.name == "resolve-dash"
         assert "(the only name that holds it)" in found.why
         assert town.get(found) is town.tls
 
-    def test_the_better_match_wins(self, town: Town, cluster: Cluster) -> None:
+    def test_the_better_match_wins(self, town: Town, cluster: AnyCluster) -> None:
         """An exact name before a prefix, a prefix before a substring."""
         for name in ("resolve", "has-resolve-lone-within"):
             town.apiserver.add_service(name, AWAY, upstream=town.plain.address)
@@ -169,7 +179,7 @@ class TestName:
                 path = f"/api/v1/namespaces/{AWAY}/services/{name}"
                 town.apiserver.request("DELETE", path)
 
-    def test_two_candidates(self, cluster: Cluster) -> None:
+    def test_two_candidates(self, cluster: AnyCluster) -> None:
         with pytest.raises(AmbiguousService) as caught:
             cluster.resolve("resolve-pair")
         expected = (f"resolve-pair-one.{AWAY}", f"resolve-pair-two.{AWAY}")
@@ -179,13 +189,13 @@ class TestName:
             "type one of these in its place"
         )
 
-    def test_two_namespaces(self, town: Town) -> None:
+    def test_two_namespaces(self, cluster_of: ClusterOf, town: Town) -> None:
         with cluster_of(town.apiserver, "admin") as cluster:  # at home in default
             with pytest.raises(AmbiguousService) as caught:
                 cluster.resolve("resolve-graph")
             assert caught.value.candidates == (f"resolve-graph.{HOME}", f"resolve-graph.{AWAY}")
 
-    def test_nothing(self, cluster: Cluster) -> None:
+    def test_nothing(self, cluster: AnyCluster) -> None:
         with pytest.raises(ServiceNotFound) as caught:
             cluster.resolve("resolve-grahp")
         assert f"resolve-graph.{AWAY}" in caught.value.candidates
@@ -195,31 +205,31 @@ class TestName:
         for candidate in caught.value.candidates:
             assert candidate in str(caught.value)
 
-    def test_every_namespace_of_a_near_name_is_named(self, cluster: Cluster) -> None:
+    def test_every_namespace_of_a_near_name_is_named(self, cluster: AnyCluster) -> None:
         with pytest.raises(ServiceNotFound) as caught:
             cluster.resolve("resolve-grahp")
         near = set(caught.value.candidates)
         assert near >= {f"resolve-graph.{HOME}", f"resolve-graph.{AWAY}"}
 
-    def test_nothing_like_it(self, cluster: Cluster) -> None:
+    def test_nothing_like_it(self, cluster: AnyCluster) -> None:
         with pytest.raises(ServiceNotFound, match="`proxyurls services -A` lists what there is"):
             cluster.resolve("zzzzzz")
 
-    def test_not_in_that_namespace(self, cluster: Cluster) -> None:
+    def test_not_in_that_namespace(self, cluster: AnyCluster) -> None:
         with pytest.raises(ServiceNotFound, match=f"in namespace '{HOME}'"):
             cluster.resolve("resolve-dash", HOME)
 
     @pytest.mark.parametrize("typed", [" ", "a b", "a/b", "../x", "a?b", "Ä", "x" * 300])
-    def test_what_is_no_name(self, cluster: Cluster, typed: str) -> None:
+    def test_what_is_no_name(self, cluster: AnyCluster, typed: str) -> None:
         with pytest.raises((InvalidInput, ServiceNotFound)):
             cluster.resolve(typed)
 
-    def test_no_name_at_all(self, cluster: Cluster) -> None:
+    def test_no_name_at_all(self, cluster: AnyCluster) -> None:
         with pytest.raises(InvalidInput):
             cluster.resolve("")
 
     @pytest.mark.parametrize("space", ["a/b", "../x", "A", "a b", "a?b"])
-    def test_what_is_no_namespace(self, cluster: Cluster, space: str) -> None:
+    def test_what_is_no_namespace(self, cluster: AnyCluster, space: str) -> None:
         for name in ("resolve-graph", "Lighthouse", "not a name"):
             with pytest.raises(InvalidTarget):
                 cluster.resolve(name, space)
@@ -243,13 +253,13 @@ class TestPort:
         ],
     )
     def test_of_many(
-        self, town: Town, cluster: Cluster, port: int | str | None, segment: str, reached: str
+        self, town: Town, cluster: AnyCluster, port: int | str | None, segment: str, reached: str
     ) -> None:
         found = cluster.resolve("resolve-multi", port=port)
         assert str(found.target.segment) == segment
         assert town.get(found) is getattr(town, reached)
 
-    def test_scheme_as_given(self, town: Town, cluster: Cluster) -> None:
+    def test_scheme_as_given(self, town: Town, cluster: AnyCluster) -> None:
         found = cluster.resolve("resolve-multi", port="x", scheme="https")
         assert str(found.target.segment) == "https:resolve-multi:9000"
         assert found.why.endswith("port 9000, https (as given)")
@@ -259,19 +269,19 @@ class TestPort:
         assert answer.status != 200  # it's the app that speaks https
 
     @pytest.mark.parametrize("port", ["dns", 53])
-    def test_udp(self, cluster: Cluster, port: int | str) -> None:
+    def test_udp(self, cluster: AnyCluster, port: int | str) -> None:
         with pytest.raises(ServiceNotFound, match=r"has no proxy URL.* not spoken over UDP"):
             cluster.resolve("resolve-multi", port=port)
 
     @pytest.mark.parametrize("port", ["nope", 81])
-    def test_no_such_port(self, cluster: Cluster, port: int | str) -> None:
+    def test_no_such_port(self, cluster: AnyCluster, port: int | str) -> None:
         with pytest.raises(ServiceNotFound) as caught:
             cluster.resolve("resolve-multi", port=port)
         assert f"has no port {port!r}" in str(caught.value)
         assert "9000 (x), 8080 (http), 8443 (admin), 53 (dns)" in str(caught.value)
 
     @pytest.mark.parametrize("port", [0, 65536, "Not_A_Port", "", -1])
-    def test_what_is_no_port(self, cluster: Cluster, port: int | str) -> None:
+    def test_what_is_no_port(self, cluster: AnyCluster, port: int | str) -> None:
         with pytest.raises(InvalidTarget):
             cluster.resolve("resolve-multi", port=port)
 
@@ -283,7 +293,7 @@ class TestPort:
             ("resolve-bare", "the service has no ports"),
         ],
     )
-    def test_none_to_proxy_to(self, cluster: Cluster, name: str, why: str) -> None:
+    def test_none_to_proxy_to(self, cluster: AnyCluster, name: str, why: str) -> None:
         with pytest.raises(ServiceNotFound) as caught:
             cluster.resolve(name)
         assert f"service {name!r} in namespace {AWAY!r} has no proxy URL: {why}" in str(
@@ -294,7 +304,7 @@ class TestPort:
 class TestRights:
     """The user ``reader`` sees what was granted, and nothing else."""
 
-    def test_none(self, town: Town) -> None:
+    def test_none(self, cluster_of: ClusterOf, town: Town) -> None:
         with cluster_of(town.apiserver, "reader", as_user="nobody") as cluster:
             with pytest.raises((ServiceNotFound, APIStatusError)) as caught:
                 cluster.resolve("resolve-graph")
@@ -308,7 +318,9 @@ class TestRights:
         return user
 
     @pytest.mark.parametrize("typed", ["fenced-shop", "fenced", "shop"])
-    def test_the_own_namespace_only(self, town: Town, fenced: str, typed: str) -> None:
+    def test_the_own_namespace_only(
+        self, cluster_of: ClusterOf, town: Town, fenced: str, typed: str
+    ) -> None:
         flags = {"as_user": fenced, "namespace": FENCED}
         with cluster_of(town.apiserver, "token", **flags) as cluster:
             assert cluster.resolve(typed).target.name == "fenced-shop"
@@ -316,14 +328,16 @@ class TestRights:
             with pytest.raises(ServiceNotFound, match=f"in namespace '{FENCED}'"):
                 cluster.resolve("resolve-dash")
 
-    def test_a_namespace_that_may_not_be_listed(self, town: Town, fenced: str) -> None:
+    def test_a_namespace_that_may_not_be_listed(
+        self, cluster_of: ClusterOf, town: Town, fenced: str
+    ) -> None:
         with (
             cluster_of(town.apiserver, "token", as_user=fenced) as cluster,
             pytest.raises(APIStatusError, match="403 Forbidden"),
         ):
             cluster.resolve("resolve-dash", AWAY)
 
-    def test_namespaces_may_be_listed(self, town: Town) -> None:
+    def test_namespaces_may_be_listed(self, cluster_of: ClusterOf, town: Town) -> None:
         """Each namespace is then asked for by itself."""
         user = "walker"
         town.apiserver.grant(user, verbs=["list"], resources=["namespaces"])
@@ -368,7 +382,7 @@ class TestPod:
         self,
         *,
         town: Town,
-        cluster: Cluster,
+        cluster: AnyCluster,
         app: str,
         port: str | None,
         scheme: str | None,
@@ -380,24 +394,24 @@ class TestPod:
         assert found.target.port == (None if port is None else upstream.address[1])
         assert town.get(found) is upstream
 
-    def test_a_number_stays(self, town: Town, cluster: Cluster, app: str) -> None:
+    def test_a_number_stays(self, town: Town, cluster: AnyCluster, app: str) -> None:
         number = town.other.address[1]
         for port in (number, str(number)):
             found = cluster.resolve(app, AWAY, kind="pod", port=port)
             assert found.target.port == number
             assert town.get(found) is town.other
 
-    def test_no_such_port(self, town: Town, cluster: Cluster, app: str) -> None:
+    def test_no_such_port(self, town: Town, cluster: AnyCluster, app: str) -> None:
         with pytest.raises(ServiceNotFound) as caught:
             cluster.resolve(app, AWAY, kind="pod", port="nope")
         assert f"pod '{app}' in namespace '{AWAY}' has no port named 'nope'" in str(caught.value)
         assert f"http ({town.plain.address[1]})" in str(caught.value)
 
-    def test_a_name_is_no_other_ports_number(self, cluster: Cluster, app: str) -> None:
+    def test_a_name_is_no_other_ports_number(self, cluster: AnyCluster, app: str) -> None:
         with pytest.raises((ServiceNotFound, InvalidInput)):
             cluster.resolve(app, AWAY, kind="pod", port="No_Name")
 
-    def test_udp(self, town: Town, cluster: Cluster) -> None:
+    def test_udp(self, town: Town, cluster: AnyCluster) -> None:
         container = {
             "name": "c",
             "image": "none",
@@ -410,11 +424,11 @@ class TestPod:
         with pytest.raises(ServiceNotFound, match="UDP"):
             cluster.resolve("resolve-dns", AWAY, kind="pod", port="dns")
 
-    def test_no_such_pod(self, cluster: Cluster) -> None:
+    def test_no_such_pod(self, cluster: AnyCluster) -> None:
         with pytest.raises(APIStatusError, match='pods "nope" not found'):
             cluster.resolve("nope", AWAY, kind="pod", port="http")
 
-    def test_the_context_s_namespace(self, cluster: Cluster, app: str) -> None:
+    def test_the_context_s_namespace(self, cluster: AnyCluster, app: str) -> None:
         with pytest.raises(APIStatusError, match="404 Not Found"):
             cluster.resolve(app, kind="pod", port="http")
 
