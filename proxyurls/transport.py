@@ -29,7 +29,8 @@ class ClusterTransport(Exchanges[httpx.HTTPTransport, httpx.BaseTransport], http
     """Sends requests for in-cluster URLs through the apiserver's proxy. Threads may share it.
 
     In the cluster are the hosts ``NAME.NAMESPACE.svc`` and ``NAME.NAMESPACE.svc.DOMAIN``. The
-    client's own ``verify``, ``cert``, ``http2``, ``proxy`` and ``limits`` mean nothing to it.
+    client's own ``verify``, ``cert``, ``http2`` and ``limits`` mean nothing to it; with a
+    ``proxy`` the client sends nothing by it at all.
 
     Args:
         config: where the apiserver is and who asks; see `load_config`.

@@ -179,6 +179,15 @@ def test_mounted(config: Config) -> None:
             assert client.get(server.url).text == "direct"
 
 
+def test_a_proxy_of_the_clients_own(config: Config) -> None:
+    """A client with `proxy` sends nothing by the transport that it is given: so httpx has it."""
+    with (
+        Loopback(lambda _: Answer(b"by proxy")) as proxy,
+        httpx.Client(transport=ClusterTransport(config), proxy=proxy.url) as client,
+    ):
+        assert client.get("http://web.shop.svc/x").text == "by proxy"
+
+
 def test_of_a_cluster(config: Config) -> None:
     """`Cluster.transport` has the cluster's own config."""
     from proxyurls import Cluster
