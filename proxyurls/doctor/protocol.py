@@ -9,6 +9,7 @@ from proxyurls.doctor.case import Found, Skipped
 from proxyurls.doctor.existence import label
 from proxyurls.doctor.lookup import container_ports
 from proxyurls.doctor.port import asked_port, command, usable
+from proxyurls.doctor.shapes import a_name
 from proxyurls.server import join as join_url
 
 TYPE_CHECKING = False
@@ -51,13 +52,15 @@ def check(case: Case) -> str:
 
 def _external(case: Case, spec: dict[str, Any]) -> Found:
     host = spec.get("externalName") or ""
+    text = f"{label(case)} is an ExternalName, a DNS alias for {host}: there is nothing to proxy to"
+    if not a_name(host.rstrip(".")):  # no apiserver keeps such a one; it is in no command then
+        return Found("external-name", text)
     port = next((p for p in spec.get("ports") or [] if case.port in (None, p["port"])), None)
     number = case.port if isinstance(case.port, int) else (port or {}).get("port")
     scheme = case.scheme or ("http" if number == 80 else "https")
     default = {"http": 80, "https": 443}[scheme]
     where = host if number in (None, default) else f"{host}:{number}"
     url = join_url(f"{scheme}://{where}", "/" + case.suffix.lstrip("/"))
-    text = f"{label(case)} is an ExternalName, a DNS alias for {host}: there is nothing to proxy to"
     return Found("external-name", text, join(["curl", url]))
 
 
