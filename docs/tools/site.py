@@ -25,7 +25,7 @@ _LANGUAGES = {".py": "python", ".yaml": "yaml"}
 _HOMES = {
     "Targets and URLs": ("segment", "suffix", "target", "urls"),
     "The apiserver and who is asking": ("config",),
-    "The cluster": ("cluster", "discovery", "resolve"),
+    "The cluster": ("cluster", "async_cluster", "discovery", "resolve"),
     "httpx transports": ("transport",),
     "Errors": ("errors",),
 }
