@@ -48,7 +48,9 @@ class Warden:
     doors: list[Address] = field(default_factory=list)
 
     def ask(self, wish: str, address: Address = ("", 0)) -> socket.socket | None:
-        """Wish for a socket inside the namespace, or (``alive``) that all is well."""
+        """Wish for a socket inside the namespace, (``alive``) that all is well, or (``restart``)
+        that kube-apiserver starts anew.
+        """
         self.control.send(json.dumps([wish, *address]).encode())
         answer, descriptors, _, _ = socket.recv_fds(self.control, 4096, 1)
         content = json.loads(answer or b'{"error": "the warden is gone"}')
@@ -88,6 +90,11 @@ class RealAPIServer(FilledByAPI):
     def listen(self) -> socket.socket:
         """Listen at a free port of the one address that all upstreams share."""
         return self.warden.socket("listen", (UPSTREAMS, 0))
+
+    def restart(self) -> None:
+        """Kill kube-apiserver and start it again, with the same etcd; returns when it's ready."""
+        self.warden.ask("restart")
+        wait_until_ready(self)
 
     def expire_continue_tokens(self) -> None:
         """Compact etcd's history up to now."""

@@ -153,7 +153,20 @@ def serve(door: socket.socket, inside: tuple[str, int]) -> None:
         threading.Thread(target=relay, args=(outer, inside), daemon=True).start()
 
 
-def obey(control: socket.socket, servers: list[subprocess.Popen[bytes]]) -> None:
+def launch(command: list[str], folder: str) -> subprocess.Popen[bytes]:
+    """Start one of the servers; what it writes is added to its log."""
+    with Path(folder, Path(command[0]).name + ".log").open("ab") as log:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            preexec_fn=end_with_parent,  # noqa: PLW1509  (a call of libc's, no more)
+        )
+
+
+def obey(control: socket.socket, servers: list[subprocess.Popen[bytes]], plan: Plan) -> None:
     """Answer the tests' wishes until they close the control socket."""
     while request := control.recv(4096):
         try:
@@ -163,6 +176,12 @@ def obey(control: socket.socket, servers: list[subprocess.Popen[bytes]]) -> None
             elif wish == "connect":
                 made = socket.create_connection((host, port), timeout=5)
                 made.settimeout(None)
+            elif wish == "restart":  # the last one, as if it had crashed
+                servers[-1].kill()
+                servers[-1].wait()
+                servers[-1] = launch(plan["servers"][-1], plan["folder"])
+                control.send(b"{}")
+                continue
             else:  # "alive"
                 dead = [str(server.args) for server in servers if server.poll() is not None]
                 control.send(json.dumps({"dead": dead}).encode())
@@ -185,19 +204,7 @@ def main(plan: Plan) -> None:
         if os.getppid() != plan["parent"]:
             return
         bring_up(plan["network"])
-        servers = []
-        for command in plan["servers"]:
-            with Path(plan["folder"], Path(command[0]).name + ".log").open("wb") as log:
-                servers.append(
-                    subprocess.Popen(
-                        command,
-                        stdin=subprocess.DEVNULL,
-                        stdout=log,
-                        stderr=subprocess.STDOUT,
-                        cwd=plan["folder"],
-                        preexec_fn=end_with_parent,  # noqa: PLW1509  (no thread runs yet)
-                    )
-                )
+        servers = [launch(command, plan["folder"]) for command in plan["servers"]]
     except OSError as error:
         control.send(json.dumps({"error": str(error)}).encode())
         return
@@ -207,7 +214,7 @@ def main(plan: Plan) -> None:
     addresses = [door.getsockname()[:2] for door in doors]
     control.send(json.dumps({"doors": addresses, "pid": os.getpid()}).encode())
     try:
-        obey(control, servers)
+        obey(control, servers, plan)
     finally:
         for server in servers:
             server.kill()

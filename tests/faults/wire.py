@@ -121,6 +121,11 @@ class Wire:
         self.targets.clear()
         return self.url if fault.greeting is None else self._broken_url
 
+    @property
+    def connections(self) -> int:
+        """How many there are, on both sides."""
+        return len(self._open)
+
     def mend(self) -> None:
         """Let no fault happen any more, and end the connections that there are."""
         self._fault = None
@@ -249,6 +254,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while piece := await reader.read(BLOCK):
             writer.write(piece)
             await writer.drain()
+    _end(writer, Act.RESET)  # whoever asked has gone
 
 
 async def _send(writer: asyncio.StreamWriter, piece: Piece) -> None:
