@@ -125,33 +125,43 @@ def _names(what: str, args: argparse.Namespace) -> list[str]:
 
 
 def _targets(prefix: str, args: argparse.Namespace) -> list[str]:
-    """What may stand for TARGET: KIND/NAME, or a service's name, with a scheme before it or not."""
+    """What may stand for TARGET: KIND/NAME, or a service's name, with a scheme before it or not.
+
+    Behind a service's name and a dot, its namespaces are looked for.
+    """
     kind, slash, _ = prefix.rpartition("/")
     if slash and kind not in KINDS:
         return []
     scheme = re.match(r"https?:", prefix[len(kind + slash) :])
     lead = f"{kind}{slash}{scheme[0] if scheme else ''}"
-    names = _objects(f"{KINDS.get(kind, 'service')}s", args)
+    what = f"{KINDS.get(kind, 'service')}s"
+    named, dot, _ = prefix[len(lead) :].partition(".")
+    names = _objects(what, args, named if dot and what == "services" else "")
     found = [f"{lead}{name}{':' if scheme else ''}" for name in names]
     return found if slash else [*found, "svc/", "pod/", "node/"]
 
 
-def _objects(what: str, args: argparse.Namespace) -> list[str]:
-    """The names of services or pods in the namespace, of nodes or of namespaces; [] if late."""
+def _objects(what: str, args: argparse.Namespace, named: str = "") -> list[str]:
+    """The names of services or pods in the namespace, of nodes or of namespaces; [] if late.
+
+    With `named`, NAME.NAMESPACE of each that has this name in any namespace.
+    """
     from threading import Thread
 
     names: list[str] = []
     # A thread, since neither a name server nor a credential plugin can be told to hurry.
-    thread = Thread(target=_list, args=(what, args, names), daemon=True)
+    thread = Thread(target=_list, args=(what, args, named, names), daemon=True)
     thread.start()
     thread.join(_TIME_LIMIT)
     return list(names)
 
 
-def _list(what: str, args: argparse.Namespace, names: list[str]) -> None:
+def _list(what: str, args: argparse.Namespace, named: str, names: list[str]) -> None:
+    from urllib.parse import quote
+
     from proxyurls.config import load_config
     from proxyurls.errors import ProxyURLsError
-    from proxyurls.objects import NAMED, items_of
+    from proxyurls.objects import NAMED, NAMESPACED, items_of
     from proxyurls.oneshot import get_json
 
     keys = (
@@ -162,9 +172,13 @@ def _list(what: str, args: argparse.Namespace, names: list[str]) -> None:
     given = {key: getattr(args, key) for key in keys.split() if hasattr(args, key)}
     try:
         config = load_config(getattr(args, "kubeconfig", None), **given)
-        scope = "" if what in ("nodes", "namespaces") else f"namespaces/{config.namespace}/"
-        answer = get_json(config, f"/api/v1/{scope}{what}?limit={_LIMIT}", timeout=_TIME_LIMIT)
-        items = items_of(answer, NAMED, config.server)
+        everywhere = named or what in ("nodes", "namespaces")
+        scope = "" if everywhere else f"namespaces/{config.namespace}/"
+        chosen = f"&fieldSelector=metadata.name%3D{quote(named, safe='')}" if named else ""
+        path = f"/api/v1/{scope}{what}?limit={_LIMIT}{chosen}"
+        answer = get_json(config, path, timeout=_TIME_LIMIT)
+        items = items_of(answer, NAMESPACED if named else NAMED, config.server)
     except (ProxyURLsError, OSError):
         return
-    names += [item["metadata"]["name"] for item in items[:_LIMIT]]
+    parts = ("name", "namespace") if named else ("name",)
+    names += [".".join(item["metadata"][part] for part in parts) for item in items[:_LIMIT]]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from proxyurls.testing import FakeCluster
+
     from .conftest import Run
 
 
@@ -160,6 +162,19 @@ def api(kubeconfig: Path) -> Iterator[list[str]]:
 def test_names_of_the_cluster(api: list[str], line: str, words: list[str]) -> None:
     """Services, pods, nodes and namespaces."""
     assert complete(line) == words
+
+
+def test_name_and_namespace(fake_cluster: FakeCluster) -> None:
+    """Behind a name and a dot come the namespaces that have a service of that name, no others."""
+    for name, namespace in (("web", "shop"), ("web", "ops"), ("other", "shop")):
+        fake_cluster.add_service(name, namespace)
+    found = {"KUBECONFIG": str(fake_cluster.kubeconfig)}
+    assert sorted(complete("proxyurls url web.", **found)) == ["web.ops", "web.shop"]
+    assert complete("proxyurls fetch svc/web.s", **found) == ["svc/web.shop"]
+    assert complete("proxyurls fetch https:web.s", **found) == ["https:web.shop:"]
+    assert complete("proxyurls url other.o", **found) == []
+    assert complete("proxyurls url pod/web.", **found) == []
+    assert complete("proxyurls url web,metadata.namespace=shop.", **found) == []
 
 
 def test_unreachable_cluster(kubeconfig: Path) -> None:

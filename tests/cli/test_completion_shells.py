@@ -53,6 +53,7 @@ def test_as_typed(shell: str, environ: dict[str, str]) -> None:
         assert typed.tab("proxyurls url wo") == "proxyurls url worker "
         assert typed.tab("proxyurls url https:wo").rstrip() == "proxyurls url https:worker:"
         assert typed.tab("proxyurls url w") == "proxyurls url w"
+        assert typed.tab("proxyurls url worker.") == "proxyurls url worker.default "
         assert typed.tab("kubectl-proxyurls comp") == "kubectl-proxyurls completion "
 
 
