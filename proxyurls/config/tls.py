@@ -5,6 +5,7 @@ Source of the rules: transport/transport.go, TLSConfigFor.
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 from contextlib import ExitStack, contextmanager
@@ -33,6 +34,10 @@ class _Context(ssl.SSLContext):
         """As in the base class, for that name."""
         if self.server_name:
             options["server_hostname"] = self.server_name
+        try:
+            sock.getpeername()
+        except OSError as error:  # reset already: Python would leave an open socket behind
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from error
         return super().wrap_socket(sock, *args, **options)
 
     def wrap_bio(self, *args: Any, **options: Any) -> ssl.SSLObject:

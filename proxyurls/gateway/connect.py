@@ -97,6 +97,7 @@ class Upstream:
     async def close(self) -> None:
         """Close all connections."""
         self._watchdog.cancel()
+        await asyncio.wait([self._watchdog])  # it may just be connecting
         await self._session.close()
         await self._connections.end()
 

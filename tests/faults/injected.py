@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .wire import Answering, Body, Piece
 
-SHORT = 0.3  # seconds; of requests that get no answer
+SHORT = 0.25  # seconds; of requests that get no answer
 _DELIVERED = 0.05  # after which what was sent has been read
 NEXT_PAGE = "continue="
 JSON = "application/json"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxyurls import discovery, status
+from proxyurls import paging, status
 from proxyurls.cli import completion
 from proxyurls.gateway import connect
 
@@ -53,7 +53,7 @@ def leading(wire: Wire, fault: Fault) -> str:
 
 def hurry(monkeypatch: pytest.MonkeyPatch, limit: float) -> None:
     """Small pages and answers, and time limits as the fault has them."""
-    monkeypatch.setattr(discovery, "PAGE_SIZE", PAGE_SIZE)
+    monkeypatch.setattr(paging, "PAGE_SIZE", PAGE_SIZE)
     monkeypatch.setattr(status, "ANSWER_LIMIT", LIMIT)
     monkeypatch.setattr(completion, "_TIME_LIMIT", min(limit, 2.0))
     monkeypatch.setattr(connect, "HANG_SECONDS", limit)

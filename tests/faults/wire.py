@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from contract.cluster import APIServer
     from typing_extensions import Self
 
-STALL_SECONDS = 2.0  # many times what the tests allow a request
+STALL_SECONDS = 1.2  # several times what the tests allow a request
 BLOCK = 1 << 16
 
 
