@@ -158,7 +158,7 @@ def test_texts(cluster: Examined, run: Run, case: str) -> None:
     words, make = WORLDS[case]
     for number, place in enumerate(place for place in texts(make()) if "headers" not in place):
         # One text after the other; all of them in each place where all is to be tried.
-        for text in TEXTS if ALL else TEXTS[number % len(TEXTS) :][:1] + TEXTS[:1]:
+        for text in TEXTS if ALL else [TEXTS[number % len(TEXTS)]]:
             value: object = {text: text} if place[-1] in ("labels", "selector") else text
             cluster.world = put(make(), place, value)
             check_text(run("doctor", *words))
@@ -174,7 +174,9 @@ def test_wrong_types(cluster: Examined, run: Run, case: str) -> None:
     """A value of any type in any place: it works or is refused in one line, and is no bug."""
     words, make = WORLDS[case]
     for number, place in enumerate(place for place in places(make()) if place[0] != "proxy"):
-        for value in WRONG if ALL else (WRONG[number % len(WRONG)], {"x": None}):
+        # The places are the same in many worlds, so a few of them have one each.
+        chosen = WRONG[number % len(WRONG) :][: number % 4 == len(case) % 4]
+        for value in WRONG if ALL else chosen:
             cluster.world = put(make(), place, value)
             check_text(run("doctor", *words))
 
