@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from .wire import Wire
 
-ROTATIONS = 6
+ROTATIONS = 4
 BETWEEN = 0.3  # seconds, of requests one after the other
 KINDS = ("tokenFile", "exec")
 READ = """printf '{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1", \
