@@ -87,7 +87,8 @@ def rotating(
         cluster={"certificate-authority": str(apiserver.ca_file)},
         namespace=NAMESPACE,
     )
-    (tmp_path / "upload").write_bytes(bytes(1 << 20))
+    # Small enough to be sent whole before the answer; else that may be lost to a reset.
+    (tmp_path / "upload").write_bytes(bytes(1 << 14))
     made = Rotating(tmp_path, tokens)
     made.put(0)
     return made
