@@ -260,6 +260,8 @@ def connection_error(
     cause: BaseException | None = error
     while cause is not None and len(chain) < 10:
         chain.append(cause)
+        if type(cause).__name__ == "gaierror":  # before it, anyio tried whether it's an address
+            break
         cause = cause.__cause__ or cause.__context__
     texts = [" ".join(str(each).split()) for each in chain]
     text = next((text for text in reversed(texts) if text), "")

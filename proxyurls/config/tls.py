@@ -40,11 +40,17 @@ class _Context(ssl.SSLContext):
             raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from error
         return super().wrap_socket(sock, *args, **options)
 
-    def wrap_bio(self, *args: Any, **options: Any) -> ssl.SSLObject:
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,  # noqa: FBT001, FBT002  (anyio passes them by place)
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
         """As in the base class, for that name."""
-        if self.server_name:
-            options["server_hostname"] = self.server_name
-        return super().wrap_bio(*args, **options)
+        name = self.server_name or server_hostname
+        return super().wrap_bio(incoming, outgoing, server_side, name, session)
 
 
 def make_context(tls: TLS, certificate: ClientCertificate | None) -> ssl.SSLContext:

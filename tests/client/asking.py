@@ -1,7 +1,8 @@
-"""Asking an apiserver, by either of our clients."""
+"""Asking an apiserver, by each of our clients."""
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import trustme
 from discovery.servers import OBJECT, Answer, Loopback
 
 from proxyurls import oneshot
+from proxyurls.async_client import AsyncAPIClient
 from proxyurls.client import APIClient
 from proxyurls.errors import ClusterError
 
@@ -31,7 +33,18 @@ def by_client(config: Config, path: str, *, timeout: float | None = None) -> dic
         return client.get_json(path)
 
 
-ASKS: dict[str, Ask] = {"client": by_client, "oneshot": oneshot.get_json}
+def by_tasks(config: Config, path: str, *, timeout: float | None = None) -> dict[str, Any]:
+    async def ask() -> dict[str, Any]:
+        client = AsyncAPIClient(config, timeout=timeout)
+        try:
+            return await client.get_json(path)
+        finally:
+            await client.aclose()
+
+    return asyncio.run(ask())
+
+
+ASKS: dict[str, Ask] = {"client": by_client, "oneshot": oneshot.get_json, "tasks": by_tasks}
 
 
 def always(body: bytes = OBJECT, status: int = 200, **headers: str) -> Loopback:
@@ -55,15 +68,16 @@ class Authority:
 
 
 def same(config: Config, path: str = "/api", *, timeout: float | None = 10) -> ClusterError:
-    """The error of both clients, which is one and the same."""
+    """The error of all clients, which is one and the same."""
     caught = []
     for ask in ASKS.values():
         with pytest.raises(ClusterError) as one:
             ask(config, path, timeout=timeout)
         caught.append(one.value)
-    first, second = caught
-    assert (type(first), str(first)) == (type(second), str(second))
-    assert vars(first) == vars(second)
+    first = caught[0]
+    for other in caught[1:]:
+        assert (type(first), str(first)) == (type(other), str(other))
+        assert vars(first) == vars(other)
     text = str(first)
     assert text.isprintable()  # one line
     assert SECRET not in text

@@ -8,6 +8,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 from discovery.servers import OBJECT, Answer, Blurter, Loopback
 
@@ -182,7 +183,12 @@ class TestAnswer:
         self, configure: Configure, ask: Ask, monkeypatch: pytest.MonkeyPatch, code: int
     ) -> None:
         slept: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            slept.append(seconds)
+
         monkeypatch.setattr(time, "sleep", slept.append)
+        monkeypatch.setattr(anyio, "sleep", sleep)
         answers = [Answer(b"no", code, {"Retry-After": "3"}), Answer()]
         with Loopback(lambda _: answers.pop(0)) as server:
             assert ask(configure(server.url), "/x") == json.loads(OBJECT)
