@@ -144,6 +144,9 @@ class AsyncAPIClient(AsyncClusterTransport):
                 if size > ANSWER_LIMIT:
                     raise too_long(self._config.server, status)
             return status, response.headers.get("Retry-After", ""), b"".join(chunks)
+        except httpx.RequestError as error:
+            server, proxy = self._config.server, self._config.proxy_url
+            raise connection_error(server, error, proxy=proxy, begun=True) from error
         finally:
             with anyio.CancelScope(shield=True):
                 await response.aclose()

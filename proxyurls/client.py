@@ -175,7 +175,8 @@ class APIClient:
             proxy, cause = self.config.proxy_url, error
             if self._clock.is_over() and not isinstance(error, httpx.TimeoutException):
                 cause = httpx.ReadTimeout(str(error))
-            raise connection_error(self.config.server, cause, proxy=proxy) from error
+            begun = response is not None
+            raise connection_error(self.config.server, cause, proxy=proxy, begun=begun) from error
         finally:
             self._clock.stop()
             if response is not None:

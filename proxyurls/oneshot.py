@@ -78,7 +78,8 @@ def _get(
     port = url.port or (443 if context else 80)
     connection = http.client.HTTPConnection(url.hostname or "", port, timeout=timeout)
     clock = _Clock(timeout)
-    connected = False
+    connected = begun = False
+    answer: http.client.HTTPResponse | None = None
     try:
         connection.sock = socket.create_connection(
             (host, port),  # type: ignore[arg-type]  # bytes are as good
@@ -101,11 +102,14 @@ def _get(
         answer = http.client.HTTPResponse(reader, method="GET")  # type: ignore[arg-type]
         answer.begin()
         reader.in_head = False
+        begun = True
         body = collected(config.server, answer.status, _pieces(answer))
         return answer.status, body, answer.headers.get("Retry-After", "")
     except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a bad chunk
-        raise connection_error(config.server, error, connected=connected) from error
+        raise connection_error(config.server, error, connected=connected, begun=begun) from error
     finally:
+        if answer is not None:
+            answer.close()
         connection.close()
 
 

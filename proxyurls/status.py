@@ -246,7 +246,12 @@ _SIGNS = (
 
 
 def connection_error(
-    server: str, error: BaseException, *, proxy: str | None = None, connected: bool = False
+    server: str,
+    error: BaseException,
+    *,
+    proxy: str | None = None,
+    connected: bool = False,
+    begun: bool = False,
 ) -> ConnectionFailed:
     """The error for a request that got no answer.
 
@@ -255,6 +260,7 @@ def connection_error(
         error: what the HTTP library raised; its causes are looked through for the real one.
         proxy: the proxy that was to be used, if any. Its password is not shown.
         connected: whether the connection was there already, if the error does not say so.
+        begun: whether an answer had begun. How its end shows differs from Python to Python.
     """
     chain: list[BaseException] = []
     cause: BaseException | None = error
@@ -271,6 +277,8 @@ def connection_error(
     name = next(
         (name for name, signs in _SIGNS if any(sign in kinds or sign in text for sign in signs)), ""
     )
+    if begun and name in ("closed", "tls-refused", ""):
+        name = "broken-off"
     if "certificate verify failed: " in text:
         why = text.partition("certificate verify failed: ")[2].rpartition(" (_ssl")[0] or text
         return ConnectionFailed(

@@ -5,7 +5,6 @@ Source of the rules: transport/transport.go, TLSConfigFor.
 
 from __future__ import annotations
 
-import errno
 import os
 import ssl
 from contextlib import ExitStack, contextmanager
@@ -21,6 +20,21 @@ if TYPE_CHECKING:
     from proxyurls.config.model import TLS, ClientCertificate
 
 
+class _Socket(ssl.SSLSocket):
+    """Closes itself when it is reset: Python leaves it open where that happens before TLS.
+
+    (It asks for a byte then, to see whether somebody spoke before the handshake.)
+    """
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """As in the base class."""
+        try:
+            return super().recv(buflen, flags)
+        except ConnectionResetError:
+            self.close()
+            raise
+
+
 class _Context(ssl.SSLContext):
     """Checks the server's certificate for ``tls-server-name`` where there is one.
 
@@ -28,16 +42,13 @@ class _Context(ssl.SSLContext):
     also works through a proxy.
     """
 
+    sslsocket_class = _Socket
     server_name: bytes | None = None
 
     def wrap_socket(self, sock: Any, *args: Any, **options: Any) -> ssl.SSLSocket:
         """As in the base class, for that name."""
         if self.server_name:
             options["server_hostname"] = self.server_name
-        try:
-            sock.getpeername()
-        except OSError as error:  # reset already: Python would leave an open socket behind
-            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from error
         return super().wrap_socket(sock, *args, **options)
 
     def wrap_bio(

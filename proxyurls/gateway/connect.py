@@ -158,7 +158,8 @@ class Upstream:
                 causes=("no-answer",),
             ) from error
         except aiohttp.ClientError as error:
-            raise connection_error(self.server, error, proxy=self._config.proxy_url) from error
+            proxy = self._config.proxy_url
+            raise connection_error(self.server, error, proxy=proxy, begun=True) from error
         finally:
             give_up(response)
         return read_answer(self.server, response.status, body)
@@ -350,7 +351,7 @@ async def refused(
     try:
         body = await response.read()  # which the response keeps
     except aiohttp.ClientError as error:
-        raise connection_error(server, error) from error
+        raise connection_error(server, error, begun=True) from error
     if not is_refusal(response.status, body, sure=True):
         return None
     return status_error(server, response.status, body, target=target)

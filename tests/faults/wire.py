@@ -165,6 +165,10 @@ class Wire:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # Those too whose peer has not answered to the polite end of TLS, or was just dialled.
+        for transport in list(getattr(self._loop, "_transports", {}).values()):
+            transport.abort()
+        await asyncio.sleep(0)
 
     def _cut(self, act: Act) -> None:
         for writer in list(self._open):
