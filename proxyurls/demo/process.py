@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _NOT_EXECUTABLE, _NOT_FOUND = 126, 127  # as a shell has it
+# A signal that comes just before Python blocks wakes nobody: its handler has to wait so long.
+_BLIND_SECONDS = 0.5
 _LOOPBACK = "127.0.0.1,localhost,::1"
 
 
@@ -65,7 +67,9 @@ class Signals:
         Returns:
             128 and its number, as a shell would report it.
         """
-        return 128 + self._caught.get()
+        while True:
+            with suppress(queue.Empty):
+                return 128 + self._caught.get(timeout=_BLIND_SECONDS)
 
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
         """Run a program until it ends, with our own stdin, stdout and stderr.
@@ -99,7 +103,10 @@ class Signals:
             raise NotStarted(_NOT_EXECUTABLE, error.strerror or str(error)) from None
         while not self._caught.empty():  # what came before there was a program to send it to
             self._program.send_signal(self._caught.get())
-        code = self._program.wait()
+        code = None
+        while code is None:
+            with suppress(subprocess.TimeoutExpired):
+                code = self._program.wait(_BLIND_SECONDS)
         self._program = None
         return code if code >= 0 else 128 - code
 
