@@ -8,7 +8,9 @@ parsing of answers are aiohttp's.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
+import socket
 import weakref
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -21,6 +23,7 @@ from yarl import URL
 
 if TYPE_CHECKING:
     import ssl
+    from asyncio.trsock import TransportSocket
     from collections.abc import Sequence
     from typing import Any
 
@@ -32,6 +35,7 @@ READ_SIZE = 256 * 1024  # as much as asyncio's TLS gives at once
 HEAD_LIMIT = 1 << 20  # of a line and of a header, as Go has it
 # RFC 9110, 9.2.1. They may be sent twice, as Go does too, and need no length for no body.
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+_TURNS = 10  # of the loop, for a connection to be closed: twice what TLS takes
 _TARGET = re.compile(r"[!-~]+")
 
 
@@ -92,21 +96,28 @@ class Connections(aiohttp.TCPConnector):
     and would stay open after it for half a minute.
     """
 
-    _made: weakref.WeakSet[asyncio.Transport] | None = None
+    _made: weakref.WeakKeyDictionary[asyncio.Transport, TransportSocket] | None = None
 
     async def _create_connection(self, *arguments: Any) -> ResponseHandler:
         made = await super()._create_connection(*arguments)
         if self._made is None:
-            self._made = weakref.WeakSet()
+            self._made = weakref.WeakKeyDictionary()
         if made.transport is not None:
-            self._made.add(made.transport)
+            self._made[made.transport] = made.transport.get_extra_info("socket")
         return made
 
     async def end(self) -> None:
         """Break off all connections that were made; to be called once the session is closed."""
-        for transport in list(self._made or ()):
+        left = list((self._made or {}).items())
+        for transport, own in left:
             transport.abort()
-        await asyncio.sleep(0)  # which is when the loop closes them
+            # asyncio's TLS does nothing in `abort` once it was closed twice, as aiohttp does after
+            # an answer that is none; to the loop, this is the peer's end.
+            with contextlib.suppress(OSError):  # it has ended
+                own.shutdown(socket.SHUT_RDWR)
+        for _ in range(_TURNS):  # it's the loop that closes them
+            if any(own.fileno() >= 0 for _, own in left):
+                await asyncio.sleep(0)
 
 
 _TRACED_BY_NOBODY = aiohttp.TraceConfig()

@@ -104,6 +104,8 @@ async def _join(browser: Any, app: Any) -> None:
         # Both protocols hand what comes to a parser, once they have one.
         browser.set_parser(to_app)
         app.set_parser(to_browser, to_browser)
+        if browser.transport is None or app.transport is None:  # gone before it had a parser
+            ended.set()
         await ended.wait()
     finally:
         to_app.stop()

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from contract.upstream import make_frame
 from gateway.running import running
 
 from proxyurls import load_config, service
+from proxyurls.gateway.connect import Upstream
 
 from .injected import in_body
 from .subjects import NAMESPACE
 from .wire import Act, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Iterator
 
     from gateway.running import Running
 
+    from proxyurls.gateway.connect import Response
+
     from .conftest import Lead
-    from .wire import Wire
+    from .wire import Body, Piece, Wire
 
 BINARY = 2
 MESSAGE = make_frame(bytes(100_000), BINARY, mask=b"mask")
+ANSWER = make_frame(bytes(100_000), BINARY)
 SECONDS = 5.0
 
 
@@ -88,10 +93,36 @@ def test_reset_in_a_message_to_the_browser(wire: Wire, gateway: Running) -> None
     with opened(gateway) as connection:
         connection.sendall(MESSAGE)
         found = rest(connection)
-    assert found == make_frame(bytes(100_000), BINARY)[: len(found)]
+    assert found == ANSWER[: len(found)]
     assert 0 < len(found) < 100_000
     assert settled(lambda: gateway.tasks() <= tasks)
     assert settled(lambda: wire.connections == 0)
+
+
+def test_reset_before_the_answer_was_looked_at(
+    wire: Wire, gateway: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine the connection is gone before its bytes are passed on: the end comes."""
+    send = Upstream.send
+
+    async def late(*args: Any) -> Response:
+        response = await send(*args)
+        assert response.connection is not None
+        protocol = response.connection.protocol
+        if protocol is not None and (closed := protocol.closed) is not None:
+            await asyncio.wait([closed])
+        return response
+
+    async def half_a_message(head: bytes, _: Body) -> AsyncGenerator[Piece, None]:
+        yield head + ANSWER[:40]
+        yield Act.RESET
+
+    monkeypatch.setattr(Upstream, "send", late)
+    tasks = gateway.tasks()
+    wire.break_by(Fault(half_a_message, on="/ws"))
+    with opened(gateway) as connection:
+        assert rest(connection) == ANSWER[:40]
+    assert settled(lambda: gateway.tasks() <= tasks)
 
 
 @pytest.mark.parametrize("act", [Act.RESET, Act.CUT])
