@@ -67,7 +67,9 @@ def _places(
         started(server, command, run.env, 8001, folder / "kubectl.err") as theirs,
         _gateway(folder, binaries, server, run) as (_, ours),
     ):
-        path = f"/api/v1/namespaces/{NAMESPACE}/services/web/proxy"
+        # As the gateway asks: for a port's number, the apiserver reads the service once more each
+        # time (ResourceLocation in pkg/registry/core/service/storage/rest.go).
+        path = f"/api/v1/namespaces/{NAMESPACE}/services/web:80/proxy"
         places = {
             "theirs": Place(theirs, path),
             "ours": ours["app"],
