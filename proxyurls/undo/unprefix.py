@@ -81,10 +81,12 @@ _TAG = re.compile(rb"</?[A-Za-z]")
 _NAME = re.compile(rb"<[^" + _SPACE + rb"/>]*")
 # So many bytes at a chunk's end may be the beginning of what ends a part, or of "<!--".
 _TAIL = 16
+_MOST_BEGUN = 256
 
 
 # What may follow the prefix of a link: where nothing does, it's the prefix once more.
 _BEHIND = frozenset((b"/", b"?", b"#", b'"', b""))
+_STAYS = (b"/", b"")
 _OTHER_HOST = (b"//", b"/\\")
 
 
@@ -162,6 +164,8 @@ class HTMLUnprefixer:
         self._held = b""
         self._part = "text"
         self._tag = b""  # the name of the start tag that "tag" is part of
+        # A page's tags are often alike: what they are, by their bytes before a prefix.
+        self._begun: dict[bytes, tuple[bytes, _Link | None]] = {}
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes of the page, and give back what is certain by now."""
@@ -271,25 +275,44 @@ class HTMLUnprefixer:
         before, *others = piece.split(self._prefix)
         out = [before]
         for after in others:
-            ended = before.rfind(b">") + 1
-            opened = before.find(b"<", ended) + 1
-            if opened and not before[opened : opened + 1].isalpha():  # "a < b", or an end tag
-                opened = _tag_from(before, ended, len(before)) + 1
-            if opened:
-                tag = before[opened : before.find(b" ", opened)]
-            elif ended:
-                tag = b""
-            space = before.rfind(b" ") + 1
-            link = self._links.get(before[space:])
-            if link is None or tag not in link.tags or after[:1] not in _BEHIND:
+            opened = before.find(b"<", before.rfind(b">") + 1)
+            begun = before[opened:] if opened >= 0 else b""
+            found = self._begun.get(begun)
+            if found is None:
+                found = self._begin(before, tag)
+                if begun[1:2].isalpha():  # all depends on these bytes
+                    if len(self._begun) >= _MOST_BEGUN:
+                        self._begun.clear()
+                    self._begun[begun] = found
+            tag, link = found
+            first = after[:1]
+            if link is None or first not in _BEHIND:
                 out += self._prefix, after
             else:
                 if link.undone is not None:
-                    out[-1] = before[:space] + link.undone
+                    out[-1] = before[: before.rfind(b" ") + 1] + link.undone
                 if after[:2] in _OTHER_HOST:
                     out.append(b"/.")
-                elif after[:1] not in (b"/", b""):
+                elif first not in _STAYS:
                     out.append(b"/")
                 out.append(after)
             before = after
         return b"".join(out)
+
+    def _begin(self, before: bytes, tag: bytes) -> tuple[bytes, _Link | None]:
+        """What the prefix stands in: the tag's name, or b"", and the link, if it is one.
+
+        Args:
+            before: the bytes before it, since the last one.
+            tag: the name of the start tag that these began in, or b"".
+        """
+        ended = before.rfind(b">") + 1
+        opened = before.find(b"<", ended) + 1
+        if opened and not before[opened : opened + 1].isalpha():  # "a < b", or an end tag
+            opened = _tag_from(before, ended, len(before)) + 1
+        if opened:
+            tag = before[opened : before.find(b" ", opened)]
+        elif ended:
+            tag = b""
+        link = self._links.get(before[before.rfind(b" ") + 1 :])
+        return tag, None if link is None or tag not in link.tags else link
