@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ class App:
         app.router.add_get("/page", self._page)
         app.router.add_get("/file", self._file)
         app.router.add_post("/echo", self._echo)
+        app.router.add_post("/upload", self._upload)
         app.router.add_get("/stream", self._stream)
         app.router.add_get("/endless", self._endless)
         app.router.add_get("/ws", self._websocket)
@@ -66,6 +68,9 @@ class App:
 
     async def _echo(self, request: web.Request) -> web.Response:
         return web.Response(body=await request.read())
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        return web.Response(text=hashlib.sha256(await request.read()).hexdigest())
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         made = web.StreamResponse()
@@ -110,11 +115,16 @@ async def get_page(session: aiohttp.ClientSession, app: App) -> None:
 
 
 async def post(session: aiohttp.ClientSession, app: App) -> None:
-    """A body both ways; a long one is passed on as a stream."""
-    for size in (2_000, 100_000):
-        body = os.urandom(size)
-        async with session.post("/echo", data=body) as answer:
-            assert (answer.status, await answer.read()) == (200, body)
+    """A body both ways, and a long one up, which is passed on as a stream.
+
+    A long one isn't sent back: of those, the apiserver cuts one in some thousands (docs/faults.md).
+    """
+    body = os.urandom(2_000)
+    async with session.post("/echo", data=body) as answer:
+        assert (answer.status, await answer.read()) == (200, body)
+    body = os.urandom(100_000)
+    async with session.post("/upload", data=body) as answer:
+        assert (answer.status, await answer.text()) == (200, hashlib.sha256(body).hexdigest())
 
 
 async def head(session: aiohttp.ClientSession, app: App) -> None:
