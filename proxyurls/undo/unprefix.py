@@ -86,7 +86,6 @@ _MOST_BEGUN = 256
 
 # What may follow the prefix of a link: where nothing does, it's the prefix once more.
 _BEHIND = frozenset((b"/", b"?", b"#", b'"', b""))
-_STAYS = (b"/", b"")
 _OTHER_HOST = (b"//", b"/\\")
 
 
@@ -293,7 +292,7 @@ class HTMLUnprefixer:
                     out[-1] = before[: before.rfind(b" ") + 1] + link.undone
                 if after[:2] in _OTHER_HOST:
                     out.append(b"/.")
-                elif first not in _STAYS:
+                elif first not in (b"/", b""):
                     out.append(b"/")
                 out.append(after)
             before = after
